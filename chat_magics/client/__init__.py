@@ -1,0 +1,6 @@
+"""ChatClient: a request through its rings, on the private loop, with a blocking face."""
+
+from .client import ChatClient, Sending
+from .events import Emit, Event, Restarted, Text, Waiting
+
+__all__ = ["ChatClient", "Emit", "Event", "Restarted", "Sending", "Text", "Waiting"]

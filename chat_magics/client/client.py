@@ -1,0 +1,263 @@
+"""ChatClient: one request through its rings, one concern each, outermost first.
+
+    check → cache → budget and rate → retry → one HTTP stream
+
+Each ring is one method; it takes the request and the place for events, and gives a Completion.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..config import ChatConfig, Sourced
+from ..errors import (
+    ChatError,
+    InvalidRequest,
+    ModelNotFound,
+    RateLimitReached,
+    RequestTimeout,
+)
+from ..loop import LoopThread
+from ..messages import ChatRequest, Completion
+from ..retry import RetryPolicy
+from .events import Emit, Event, Text, Waiting
+from .parameters import Adaption, check_options, check_text
+from .progress import Progress
+from .servers import Servers
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+    from ..cache import CompletionCache
+    from ..limits import RateLimiter
+    from .transport import Transport
+
+__all__ = ["ChatClient", "Sending"]
+
+
+@dataclass(frozen=True)
+class Sending:
+    """How one request is to be sent.
+
+    Args:
+        use_cache: False neither reads nor writes the cache.
+        refresh: True asks the server even where the cache has an answer, and stores the new one.
+        within_budget: raises where a budget would be passed; called after the cache, before a
+            request.
+    """
+
+    use_cache: bool = True
+    refresh: bool = False
+    within_budget: Callable[[], Awaitable[None]] | None = None
+
+
+class ChatClient:
+    """The one client of a session: cached, limited, retrying, streaming.
+
+    Args:
+        config: the settings in force.
+        sources: where they came from; decides which key may go to which server.
+        loop: the private loop it lives on.
+        cache: completions by request key.
+        limiter: the rate limit over all kernels of this machine.
+
+    Example:
+        >>> from chat_magics.config import resolve_sourced
+        >>> from chat_magics.messages import Message
+        >>> client = ChatClient(*resolve_sourced({"base_url": "demo", "cache": False}))
+        >>> hello = Message(role="user", content="Hello")
+        >>> request = ChatRequest(base_url="demo", model="demo", messages=(hello,))
+        >>> client.complete(request).finish_reason
+        'stop'
+        >>> client.close()
+    """
+
+    def __init__(
+        self,
+        config: ChatConfig,
+        sources: Sourced,
+        *,
+        loop: LoopThread | None = None,
+        cache: CompletionCache | None = None,
+        limiter: RateLimiter | None = None,
+    ) -> None:
+        self.config = config
+        self.sources = sources
+        self.loop = loop or LoopThread()
+        self.cache = cache
+        self.limiter = limiter
+        self._servers = Servers(self.loop)
+        self._adaptions: dict[tuple[str, str], Adaption] = {}
+        self._models: dict[str, list[str]] = {}
+
+    def configure(self, config: ChatConfig, sources: Sourced) -> None:
+        """Takes new settings; replies that are under way keep the old ones."""
+        self.config, self.sources = config, sources
+
+    def complete(self, request: ChatRequest, sending: Sending | None = None) -> Completion:
+        """The whole answer; blocks. An interrupt cancels the request.
+
+        Raises:
+            ChatError: see the tree in `chat_magics.errors`.
+        """
+        return self.loop.run(self.send(request, _ignore, sending or Sending()))
+
+    async def send(self, request: ChatRequest, emit: Emit, sending: Sending) -> Completion:
+        """The whole answer; its pieces go to `emit` as they come. Runs on the private loop.
+
+        Raises:
+            ChatError: see the tree in `chat_magics.errors`.
+        """
+        self._check(request)
+        started = time.monotonic()
+        completion = await self._cached(request, emit, sending)
+        return completion.model_copy(update={"latency": time.monotonic() - started})
+
+    def _check(self, request: ChatRequest) -> None:
+        if not request.messages:
+            raise InvalidRequest("there is nothing to send: the list of messages is empty")
+        for message in request.messages:
+            check_text(message.content, f"the {message.role} message")
+        check_options(request.options)
+
+    async def _cached(self, request: ChatRequest, emit: Emit, sending: Sending) -> Completion:
+        cache = self.cache if sending.use_cache else None
+        if cache and not sending.refresh and (found := cache.get(request)):
+            emit(Text(found.text))
+            return found.model_copy(update={"time_to_first_token": None})
+        completion = await self._limited(request, emit, sending)
+        if cache:
+            await asyncio.get_running_loop().run_in_executor(None, cache.put, request, completion)
+        return completion
+
+    async def _limited(self, request: ChatRequest, emit: Emit, sending: Sending) -> Completion:
+        if sending.within_budget:
+            await sending.within_budget()
+        if self.limiter and self.config.requests_per_minute:
+            await self._take_turn(self.limiter, emit, request.owner)
+        return await self._within_deadline(request, emit)
+
+    async def _take_turn(self, limiter: RateLimiter, emit: Emit, owner: str) -> None:
+        waited = 0.0
+        while wait := await asyncio.to_thread(limiter.acquire, owner):
+            if waited + wait > self.config.max_wait:
+                raise RateLimitReached(
+                    f"{self.config.requests_per_minute} requests a minute are reached "
+                    f"(requests_per_minute): again in {wait:.0f} s",
+                    retry_after=wait,
+                )
+            emit(Waiting("own limit of requests per minute", wait))
+            await asyncio.sleep(wait)
+            waited += wait
+
+    async def _within_deadline(self, request: ChatRequest, emit: Emit) -> Completion:
+        limit = self.config.total_timeout
+        try:
+            return await asyncio.wait_for(self._retried(request, emit), limit)
+        except asyncio.TimeoutError:
+            raise RequestTimeout(
+                f"the reply took longer than {limit:g} s (total_timeout): raise it, or ask for less"
+            ) from None
+
+    async def _retried(self, request: ChatRequest, emit: Emit) -> Completion:
+        config = self.config
+        policy = RetryPolicy(config.max_attempts, config.max_retry_seconds, config.max_wait)
+        progress = Progress(emit)
+
+        def announce(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            wait = state.next_action.sleep if state.next_action else None
+            progress.failed(str(error), wait, state.attempt_number + 1, config.max_attempts)
+
+        try:
+            async for attempt in policy.retrying(before_sleep=announce):
+                with attempt:
+                    return await self._adapted(request, progress)
+        except ModelNotFound as error:
+            raise await self._with_models(error, request.model) from None
+        raise AssertionError("tenacity either returns or raises")
+
+    async def _adapted(self, request: ChatRequest, progress: Progress) -> Completion:
+        """One attempt, sent again at once without what the server said that it does not take."""
+        transport = self._transport()
+        adaption = self._adaption(request)
+        while True:
+            body = adaption.body(request)
+            progress.sending()
+            try:
+                streamed = await transport.stream(request, body, progress.text)
+            except ChatError as error:
+                note = adaption.learn(error, body)
+                if note is None:
+                    raise
+                progress.notes.append(note)
+            else:
+                return await progress.completion(request, streamed)
+
+    def _adaption(self, request: ChatRequest) -> Adaption:
+        modern = self.config.at_openai or self.config.host.endswith(".openai.azure.com")
+        return self._adaptions.setdefault(
+            (request.base_url, request.model),
+            Adaption("max_completion_tokens" if modern else "max_tokens"),
+        )
+
+    async def _with_models(self, error: ModelNotFound, model: str) -> ModelNotFound:
+        try:
+            names = await self.models()
+        except ChatError:
+            return error  # what matters is the model; that the list fails too adds nothing
+        listed = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
+        return ModelNotFound(
+            f"{self.config.host} has no model {model!r}; it has {listed}",
+            code=error.code,
+            param=error.param,
+            request_id=error.request_id,
+        )
+
+    async def models(self, *, fresh: bool = False) -> list[str]:
+        """Names of the models that the server lists; asked once a server.
+
+        Raises:
+            ChatError: it cannot be asked.
+        """
+        url = self.config.base_url
+        if fresh or url not in self._models:
+            self._models[url] = await self._transport().models()
+        return self._models[url]
+
+    def known_models(self) -> list[str]:
+        """The names known without asking: the server's where it was asked, else the fallback."""
+        return self._models.get(self.config.base_url) or list(self.config.fallback_models)
+
+    async def default_model(self) -> str:
+        """The configured model, or OpenAI's current small one, or the first the server lists."""
+        if self.config.model:
+            return self.config.model
+        if self.config.at_openai:
+            return self.config.fallback_models[0]
+        names = await self.models()
+        if not names:
+            raise ModelNotFound(f"{self.config.host} lists no model: set one (model)")
+        return names[0]
+
+    def _transport(self) -> Transport:
+        return self._servers.transport(self.config, self.sources)
+
+    def prepare(self) -> None:
+        """Imports what a request needs and makes the client, so that the first one is quick."""
+        self._transport()
+
+    def close(self) -> None:
+        """Ends the loop, the connections, the demo model and the cache."""
+        self.loop.close()
+        self._servers.close()
+        if self.cache:
+            self.cache.close()
+
+
+def _ignore(event: Event) -> None:
+    """For who wants the whole answer only."""

@@ -1,0 +1,195 @@
+"""One model server: the openai client over one connection pool, and one streamed request.
+
+The only module, with retry, that knows the openai package; it is imported at the first request
+(0.6 s, 40 MB).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NamedTuple
+
+import openai
+
+try:
+    import httpx2 as httpx
+except ImportError:  # openai 2
+    import httpx  # type: ignore[no-redef]
+
+from ..config import ChatConfig
+from ..errors import ChatError, ConnectionFailed
+from ..messages import ChatRequest
+from ..retry import translate
+from ..stream import ChatDecoder, Decoder, ResponsesDecoder
+
+__all__ = ["Streamed", "Transport"]
+
+_UNPACED_SECONDS = 0.25
+_PACE_SECONDS = 0.02
+_SMALL_READ = 2048
+_DRAIN_SECONDS = 1.0
+_FAILURES: tuple[type[Exception], ...] = (
+    openai.OpenAIError,
+    httpx.HTTPError,
+    httpx.StreamError,
+    asyncio.TimeoutError,
+    OSError,
+)
+
+
+class Streamed(NamedTuple):
+    """What one request gave: the decoder with all that was told, and the server's request id."""
+
+    decoder: Decoder
+    request_id: str | None
+
+
+class Transport:
+    """The way to one server; belongs to the event loop that first uses it.
+
+    Args:
+        config: base URL, timeouts and kind of transport.
+        key: what is sent as bearer token; None sends no Authorization header.
+        url: where to connect, where it differs from `config.base_url` (the demo model's port).
+    """
+
+    def __init__(self, config: ChatConfig, key: str | None, url: str | None = None) -> None:
+        self.host = config.host
+        self._key = key
+        # Omitted at each request: the package accepts a client without a key in no other way.
+        self._headers: dict[str, Any] = {} if key else {"Authorization": openai.omit}
+        self._client = _openai_client(config, key, url or config.base_url)
+
+    async def stream(
+        self, request: ChatRequest, body: dict[str, Any], on_text: Callable[[str], None]
+    ) -> Streamed:
+        """Sends one request and hands on its text as it comes.
+
+        Raises:
+            ChatError: whatever went wrong, the key taken out.
+        """
+        decoder, call = self._call(request, body)
+        try:
+            async with call as response:
+                async for data in _paced(response.iter_bytes(), decoder):
+                    if text := decoder.feed(data):
+                        on_text(text)
+                if text := decoder.close():
+                    on_text(text)
+                return Streamed(decoder, response.headers.get("x-request-id"))
+        except ChatError as error:
+            raise self._without_key(error) from None
+        except _FAILURES as failure:
+            told = translate(failure, self.host)
+            if decoder.chunks and isinstance(told, ConnectionFailed):
+                told.restate(f"{self.host} broke the connection in mid-reply")
+            raise self._without_key(told) from None
+
+    def _call(self, request: ChatRequest, body: dict[str, Any]) -> tuple[Decoder, Any]:
+        messages: Any = [{"role": m.role, "content": m.content} for m in request.messages]
+        if request.api == "responses":
+            call = self._client.responses.with_streaming_response.create(
+                model=request.model,
+                input=messages,
+                stream=True,
+                extra_body=body,
+                extra_headers=self._headers,
+            )
+            return ResponsesDecoder(), call
+        call = self._client.chat.completions.with_streaming_response.create(  # type: ignore[assignment]
+            model=request.model,
+            messages=messages,
+            stream=True,
+            extra_body=body,
+            extra_headers=self._headers,
+        )
+        return ChatDecoder(), call
+
+    async def models(self) -> list[str]:
+        """The names of the models that the server lists, in its order.
+
+        Raises:
+            ChatError: it could not be asked, or lists none.
+        """
+        try:
+            page = await self._client.models.list(timeout=10, extra_headers=self._headers)
+            return [str(model.id) for model in page.data or ()]
+        except _FAILURES as error:
+            raise self._without_key(translate(error, self.host)) from None
+        except (AttributeError, TypeError, ValueError):
+            raise ChatError(f"{self.host} answers, but not with a list of models") from None
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._client.close()
+
+    def _without_key(self, error: ChatError) -> ChatError:
+        if self._key and self._key in error.message:
+            error.restate(error.message.replace(self._key, "***"))
+        return error
+
+
+async def _paced(chunks: AsyncIterator[bytes], decoder: Decoder) -> AsyncIterator[bytes]:
+    """The chunks; of a long, slow stream at most fifty a second.
+
+    A fast model sends a hundred small chunks a second, and waking up costs more than reading: so
+    after the first quarter of a second small chunks are left to gather. The body is read past
+    `[DONE]` to its end, else the connection could not be used again.
+    """
+    started = time.monotonic()
+    reader = chunks.__aiter__()
+    try:
+        while True:
+            limit = _DRAIN_SECONDS if decoder.done else None
+            data = await asyncio.wait_for(reader.__anext__(), limit)
+            yield data
+            late = time.monotonic() - started > _UNPACED_SECONDS
+            if late and len(data) < _SMALL_READ and not decoder.finish_reason:
+                await asyncio.sleep(_PACE_SECONDS)
+    except StopAsyncIteration:
+        return
+    except asyncio.TimeoutError:
+        if not decoder.done:
+            raise
+
+
+def _openai_client(config: ChatConfig, key: str | None, url: str) -> openai.AsyncOpenAI:
+    limits = openai.Timeout(
+        config.stall_timeout, connect=config.connect_timeout, pool=config.total_timeout
+    )
+    # Loopback is never behind a proxy, but HTTP_PROXY would swallow it.
+    options: dict[str, Any] = {"timeout": limits, "trust_env": not config.on_loopback}
+    http_client = openai.DefaultAsyncHttpxClient(**options) if config.transport == "httpx" else None
+    if http_client is None:
+        try:
+            http_client = openai.DefaultAioHttpClient(**options)
+        except RuntimeError:  # openai without its aiohttp extra
+            if config.transport == "aiohttp":
+                raise
+            http_client = openai.DefaultAsyncHttpxClient(**options)
+    return openai.AsyncOpenAI(
+        api_key=key or "unset",
+        base_url=url,
+        max_retries=0,
+        timeout=limits,
+        http_client=http_client,
+        default_headers=_headers(config, key),
+    )
+
+
+def _headers(config: ChatConfig, key: str | None) -> Any:
+    """Organisation, project and OPENAI_CUSTOM_HEADERS go to OpenAI; the openai package would
+    send those of the environment to any server."""
+    headers: dict[str, Any] = {}
+    if not config.at_openai:
+        lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
+        headers.update({line.split(":")[0].strip(): openai.omit for line in lines if ":" in line})
+    for name, value in (
+        ("OpenAI-Organization", config.organization),
+        ("OpenAI-Project", config.project),
+    ):
+        headers[name] = value if value and key else openai.omit
+    return headers

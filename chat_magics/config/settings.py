@@ -1,0 +1,170 @@
+"""ChatConfig: every setting with its type, default and meaning. Where values come from: sources."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, JsonValue, SecretStr, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+__all__ = ["OPENAI_URL", "PREFIX", "ChatConfig", "default_home"]
+
+OPENAI_URL = "https://api.openai.com/v1"
+PREFIX = "CHAT_MAGICS_"
+
+
+def _also(name: str, openai_name: str) -> AliasChoices:
+    return AliasChoices(name, PREFIX + name.upper(), openai_name)
+
+
+class ChatConfig(BaseSettings):
+    """All settings of a session, checked; made by `resolve`, changed by making a new one.
+
+    Example:
+        >>> ChatConfig(model="demo", base_url="demo").model
+        'demo'
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        hide_input_in_errors=True,
+        protected_namespaces=(),
+        validate_default=False,
+    )
+
+    api_key: SecretStr | None = Field(
+        None,
+        validation_alias=_also("api_key", "OPENAI_API_KEY"),
+        description="the key; sent to api.openai.com, or to a base_url set in the same place",
+    )
+    base_url: str = Field(
+        OPENAI_URL,
+        validation_alias=_also("base_url", "OPENAI_BASE_URL"),
+        description="where the model server is; `demo` is the built-in demo model",
+    )
+    organization: str | None = Field(
+        None,
+        validation_alias=_also("organization", "OPENAI_ORG_ID"),
+        description="OpenAI organisation; sent where the key is",
+    )
+    project: str | None = Field(
+        None,
+        validation_alias=_also("project", "OPENAI_PROJECT_ID"),
+        description="OpenAI project; sent where the key is",
+    )
+    keyring: bool = Field(False, description="keep the key in the system keyring")
+    model: str | None = Field(
+        None, description="the model; unset: gpt-5.6-luna at OpenAI, elsewhere the first listed"
+    )
+    fallback_models: tuple[str, ...] = Field(
+        ("gpt-5.6-luna", "gpt-4o-mini"), description="listed where the server cannot be asked"
+    )
+    api: Literal["chat", "responses"] = Field(
+        "chat", description="the API spoken: chat completions or responses"
+    )
+    system: str | None = Field(None, description="the system prompt")
+    temperature: float | None = Field(None, ge=0, le=2, description="0 to 2; unset: not sent")
+    max_tokens: int | None = Field(None, ge=1, description="longest reply, in tokens")
+    options: dict[str, JsonValue] = Field(
+        default_factory=dict, description="further options of the API, sent as they are"
+    )
+    max_prompt_chars: int = Field(5000, ge=1, description="longest prompt, characters as typed")
+    connect_timeout: float = Field(10.0, gt=0, description="seconds to reach the server")
+    stall_timeout: float = Field(120.0, gt=0, description="longest gap between bytes, seconds")
+    total_timeout: float = Field(600.0, gt=0, description="seconds a reply may take in all")
+    max_attempts: int = Field(4, ge=1, le=20, description="requests for one reply, at most")
+    max_retry_seconds: float = Field(120.0, ge=0, description="seconds for all retries together")
+    max_wait: float = Field(60.0, ge=0, description="longest single wait, seconds")
+    transport: Literal["auto", "aiohttp", "httpx"] = Field(
+        "auto", description="HTTP below the openai client; auto: aiohttp where installed"
+    )
+    cache: bool = Field(True, description="answer equal requests from the cache")
+    cache_ttl: float = Field(3600.0, gt=0, description="seconds that a cached reply is good for")
+    cache_mb: int = Field(256, ge=1, description="size limit of the cache, MiB")
+    requests_per_minute: int | None = Field(
+        None, ge=1, description="limit over all kernels of this machine; unset: none"
+    )
+    tokens_per_day: int | None = Field(None, ge=1, description="budget of tokens a day (UTC)")
+    dollars_per_day: float | None = Field(None, gt=0, description="budget of dollars a day (UTC)")
+    tokens_per_conversation: int | None = Field(None, ge=1, description="the same, a conversation")
+    dollars_per_conversation: float | None = Field(None, gt=0, description="the same, in dollars")
+    log_content: bool = Field(False, description="write prompts and replies into the log as well")
+    owner: str = Field("", description="whose conversations these are, where several people share")
+    history: str | None = Field(
+        None, description="SQLAlchemy URL or path of the history; unset: history.db in home"
+    )
+    home: Path = Field(
+        default_factory=lambda: default_home(), description="folder of history, cache and logs"
+    )
+    warm_up: bool = Field(True, description="import the heavy parts while the kernel is idle")
+
+    @field_validator("api_key")
+    @classmethod
+    def _key_is_sendable(cls, key: SecretStr | None) -> SecretStr | None:
+        text = key.get_secret_value().strip() if key else ""
+        if not text.isascii() or any(c.isspace() for c in text):
+            raise ValueError("holds a space or a character that a key cannot have")
+        return SecretStr(text) if text else None
+
+    @field_validator("base_url")
+    @classmethod
+    def _url_is_complete(cls, url: str) -> str:
+        url = url.strip().rstrip("/")
+        if url == "demo":
+            return url
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be like https://host/v1, or demo")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("must hold no user, password, query or fragment")
+        return url
+
+    @field_validator("model", "system", "organization", "project")
+    @classmethod
+    def _empty_is_unset(cls, text: str | None) -> str | None:
+        return (text or "").strip() or None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Takes values from `resolve` alone, which knows where each came from."""
+        return (init_settings,)
+
+    @property
+    def host(self) -> str:
+        """Host name of the model server, or `demo`."""
+        return urlsplit(self.base_url).hostname or self.base_url
+
+    @property
+    def at_openai(self) -> bool:
+        """True where the server is OpenAI's own."""
+        return self.host == "api.openai.com"
+
+    @property
+    def on_loopback(self) -> bool:
+        """True where the server is on this machine, so that no proxy stands between."""
+        if self.host in ("demo", "localhost"):
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def default_home() -> Path:
+    """The user data folder of this system; `CHAT_MAGICS_HOME` moves it."""
+    from platformdirs import user_data_path  # only where nobody moved it
+
+    return user_data_path("chat_magics", appauthor=False)

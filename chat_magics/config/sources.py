@@ -1,0 +1,162 @@
+"""Where settings come from, in which order, and which key may go where.
+
+Argument, then `%config ChatMagics.x`, then the environment, then `.env` in the working folder,
+then the system keyring (the key only), then the default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, SecretStr, ValidationError
+from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
+
+from ..errors import ConfigError
+from .settings import PREFIX, ChatConfig
+
+__all__ = ["Sourced", "key_to_send", "resolve", "resolve_sourced", "save_key"]
+
+KEYRING_SERVICE = "chat_magics"
+
+Sourced = Mapping[str, str]
+"""Setting name → the words that say where its value came from."""
+
+
+def resolve(
+    arguments: Mapping[str, Any] | None = None,
+    notebook: Mapping[str, Any] | None = None,
+    *,
+    folder: Path | None = None,
+) -> ChatConfig:
+    """The settings in force.
+
+    Args:
+        arguments: what was given in code; wins over all else.
+        notebook: what was set by `%config ChatMagics` or `%chat_config`.
+        folder: where `.env` is looked for; the working folder by default.
+
+    Raises:
+        ConfigError: a setting is unknown or has a value that does not make sense.
+
+    Example:
+        >>> resolve({"temperature": 0.2}).temperature
+        0.2
+    """
+    return resolve_sourced(arguments, notebook, folder=folder)[0]
+
+
+def resolve_sourced(
+    arguments: Mapping[str, Any] | None = None,
+    notebook: Mapping[str, Any] | None = None,
+    *,
+    folder: Path | None = None,
+) -> tuple[ChatConfig, Sourced]:
+    """As `resolve`, and where each setting that is not a default came from."""
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for source, layer in _layers(arguments or {}, notebook or {}, folder or Path.cwd()):
+        for name, value in layer.items():
+            if name not in ChatConfig.model_fields:
+                raise ConfigError(f"there is no setting {name!r}; %chat_config lists them")
+            if value is not None and name not in values:
+                values[name], sources[name] = value, source
+    try:
+        config = ChatConfig(**values)
+    except ValidationError as error:
+        raise ConfigError(_one_line(error, sources)) from None
+    if config.api_key is None and config.keyring and (key := _from_keyring(config.host)):
+        config = config.model_copy(update={"api_key": SecretStr(key)})
+        sources["api_key"] = "keyring"
+    return config, sources
+
+
+def _layers(
+    arguments: Mapping[str, Any], notebook: Mapping[str, Any], folder: Path
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield "argument", arguments
+    yield "%config", notebook
+    yield "environment", _by_field(EnvSettingsSource(ChatConfig))
+    dotenv = folder / ".env"
+    if dotenv.is_file() and os.access(dotenv, os.R_OK):
+        yield (
+            ".env in the working folder",
+            _by_field(DotEnvSettingsSource(ChatConfig, env_file=dotenv, env_file_encoding="utf-8")),
+        )
+
+
+def _by_field(source: EnvSettingsSource) -> dict[str, Any]:
+    """What a source holds, under the names of the fields instead of their aliases."""
+    held: dict[str, Any] = {}
+    for name, field in ChatConfig.model_fields.items():
+        try:
+            value, _, is_complex = source.get_field_value(field, name)
+            value = source.prepare_field_value(name, field, value, is_complex)
+        except ValueError:
+            raise ConfigError(f"{PREFIX}{name.upper()} must be JSON") from None
+        if value is not None and value != "":
+            held[name] = value
+    return held
+
+
+def _one_line(error: ValidationError, sources: Mapping[str, str]) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    name = _field_name(str(first["loc"][0])) if first["loc"] else "settings"
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{name} ({sources.get(name, 'default')}): {said[:1].lower()}{said[1:]}"
+
+
+def _field_name(location: str) -> str:
+    for name, field in ChatConfig.model_fields.items():
+        alias = field.validation_alias
+        if isinstance(alias, AliasChoices) and location in alias.choices:
+            return name
+    return location
+
+
+def _from_keyring(host: str) -> str | None:
+    try:
+        import keyring  # optional, and 150 ms
+        from keyring.errors import KeyringError
+    except ImportError:
+        raise ConfigError("keyring is on but not installed: pip install keyring") from None
+    try:
+        return keyring.get_password(KEYRING_SERVICE, host)
+    except KeyringError as error:
+        raise ConfigError(f"the system keyring cannot be read ({type(error).__name__})") from None
+
+
+def save_key(host: str, key: str) -> None:
+    """Puts a key for a host into the system keyring.
+
+    Raises:
+        ConfigError: keyring is not installed, or this system has none.
+    """
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError:
+        raise ConfigError("keyring is not installed: pip install keyring") from None
+    try:
+        keyring.set_password(KEYRING_SERVICE, host, key)
+    except KeyringError as error:
+        raise ConfigError(f"no system keyring to save to ({type(error).__name__})") from None
+
+
+def key_to_send(config: ChatConfig, sources: Sourced) -> tuple[str | None, str | None]:
+    """The key that may go to `config.base_url`, and why one that is set may not.
+
+    A key goes to api.openai.com, or to a base_url that was set in the same place as the key:
+    else a URL from a file in some folder could collect the key of the environment.
+    """
+    if config.base_url == "demo" or config.api_key is None:
+        return None, None
+    key_from, url_from = sources.get("api_key"), sources.get("base_url", "default")
+    if config.at_openai or key_from == url_from or key_from == "keyring":
+        return config.api_key.get_secret_value(), None
+    return None, (
+        f"the key ({key_from}) is not sent to {config.host} ({url_from}): "
+        f"set both in the same place"
+    )

@@ -1,0 +1,315 @@
+"""Conversation: what is asked, in what order, with what context. The same for every surface."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..client.parameters import check_options, check_text
+from ..display import current_cell
+from ..errors import InvalidRequest, NotFound, PromptTooLong
+from ..messages import ChatRequest
+from .path import Cell, find_place, messages_of, stale
+from .reply import Reply
+from .session import Plan, Session
+from .turn import Ask, Turn
+
+if TYPE_CHECKING:
+    from ..history import ConversationRecord, Exchange, Status
+
+__all__ = ["Conversation"]
+
+
+class Conversation:
+    """Prompts and replies with a common context, kept in history.
+
+    Args:
+        name: a name to open it by later, unique among yours; None leaves it unnamed.
+        session: what it shares with the other surfaces; the shell's, or one of its own.
+        settings: settings of `ChatConfig`, such as `model` or `base_url`; they make a session of
+            its own.
+
+    Raises:
+        ConfigError: a setting does not make sense.
+        InvalidRequest: the name is taken.
+
+    Example:
+        >>> chat = Conversation(base_url="demo")
+        >>> "demo" in chat.ask("Hello").text.lower()
+        True
+        >>> len(chat.exchanges())
+        1
+    """
+
+    def __init__(
+        self, name: str | None = None, *, session: Session | None = None, **settings: Any
+    ) -> None:
+        self.session = session or (Session(settings) if settings else Session.current())
+        self.turn = asyncio.Lock()
+        self._record: ConversationRecord | None = None
+        self._known: dict[str, Exchange] = {}
+        self._loaded = True
+        if name is not None:
+            origin = self.session.origin
+            self._record = self.session.store_now(lambda h: h.create_conversation(name, origin))
+
+    @classmethod
+    def open(cls, ref: str, *, session: Session | None = None, **settings: Any) -> Conversation:
+        """A conversation that is in history, to go on with.
+
+        Args:
+            ref: its name, its id, or the beginning of its id.
+            session: as for `Conversation`.
+            settings: as for `Conversation`.
+
+        Raises:
+            NotFound: there is none; the message tells the nearest names.
+        """
+        opened = cls(session=session, **settings)
+        opened._record = opened.session.store_now(lambda history: history.conversation(ref))
+        opened._loaded = False
+        return opened
+
+    # Asking
+
+    def ask(
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        system: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        options: Mapping[str, Any] | None = None,
+        alone: bool = False,
+        refresh: bool = False,
+        use_cache: bool | None = None,
+    ) -> Reply:
+        """The reply to a prompt; it is sent when it is looked at.
+
+        Args:
+            prompt: 1 to `max_prompt_chars` characters.
+            model: instead of the configured one.
+            system: system prompt instead of the configured one.
+            temperature: 0 to 2.
+            max_tokens: longest reply, in tokens.
+            options: further options of the API, sent as they are.
+            alone: send it without context, and keep it out of the context of what follows.
+            refresh: ask the server even where the cache has an answer.
+            use_cache: False neither reads nor writes the cache; None as configured.
+
+        Raises:
+            PromptTooLong: the message says how long it is and which setting limits it.
+            InvalidOption: an option is unknown or out of range.
+            ConfigError: a setting does not make sense.
+        """
+        given = {"temperature": temperature, "max_tokens": max_tokens}
+        return self.reply_to(
+            Ask(
+                prompt=prompt,
+                model=model,
+                system=system,
+                options={**(options or {}), **{k: v for k, v in given.items() if v is not None}},
+                alone=alone,
+                refresh=refresh,
+                use_cache=True if use_cache is None else use_cache,
+                cell=_asking_cell(),
+            )
+        )
+
+    async def ask_async(self, prompt: str, **options: Any) -> Reply:
+        """The whole reply, where one is in async code; arguments as for `ask`.
+
+        Raises:
+            ChatError: it failed.
+        """
+        return await self.ask(prompt, **options).wait_async()
+
+    def regenerate(self, exchange: str | None = None, **options: Any) -> Reply:
+        """Asks an exchange again, past the cache; the new answer takes the old one's place.
+
+        Args:
+            exchange: its id; the last one by default.
+            options: `model`, `system` or `options` instead of those it was asked with.
+
+        Raises:
+            NotFound: there is nothing to regenerate.
+        """
+        old = self._exchange(exchange)
+        return self.reply_to(self._again(old, old.prompt, options))
+
+    def edit(self, exchange: str, prompt: str, **options: Any) -> Reply:
+        """Asks a changed prompt in the place of an earlier one; what followed leaves the path.
+
+        Raises:
+            NotFound: this exchange is not in the path.
+        """
+        return self.reply_to(self._again(self._exchange(exchange), prompt, options, cut=True))
+
+    def _again(self, old: Exchange, prompt: str, options: dict[str, Any], cut: bool = False) -> Ask:
+        settings = {
+            "model": old.model_asked,
+            "system": old.system,
+            "options": old.options,
+            "surface": old.surface,
+            **options,
+        }
+        cell = Cell(old.cell, old.execution) if old.cell and old.execution else None
+        return Ask(prompt, refresh=True, replaces=old.id, cut=cut, cell=cell, **settings)
+
+    def reply_to(self, ask: Ask) -> Reply:
+        """The reply to an ask that a surface put together; checked here, sent when looked at."""
+        self.session.refresh()
+        self._check(ask)
+        return Reply(self, ask, self._start)
+
+    def _check(self, ask: Ask) -> None:
+        longest, length = self.session.config.max_prompt_chars, len(ask.prompt)
+        if not ask.prompt.strip():
+            raise InvalidRequest("the prompt is empty: write what you want to ask")
+        if length > longest:
+            raise PromptTooLong(
+                f"the prompt has {length:,} characters and max_prompt_chars is {longest:,}: "
+                f"shorten it, or %chat_config max_prompt_chars {length}"
+            )
+        check_text(ask.prompt, "the prompt")
+        if ask.system:
+            check_text(ask.system, "the system prompt")
+        check_options(ask.options)
+
+    def _start(self, reply: Reply) -> Callable[[Status], None]:
+        turn = Turn(self, reply, reply.ask)
+        self.session.loop.post(turn.start)
+
+        def stop(status: Status) -> None:
+            self.session.loop.post(turn.stop, status)
+
+        return stop
+
+    # What it holds
+
+    @property
+    def record(self) -> ConversationRecord:
+        """Its id, name, title and path, as stored."""
+        if self._record is None:
+            origin = self.session.origin
+            self._record = self.session.store_now(lambda h: h.new_conversation(None, origin))
+        return self._record
+
+    @property
+    def id(self) -> str:
+        """Its id, 32 hex digits."""
+        return self.record.id
+
+    @property
+    def name(self) -> str | None:
+        """Its name, where it has one."""
+        return self.record.name
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Ids of the exchanges that are the context now, in order."""
+        return self._record.path if self._record else ()
+
+    @property
+    def known(self) -> Mapping[str, Exchange]:
+        """The exchanges of the path by id, once `load` ran."""
+        return self._known
+
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """The exchanges that are the context now, in order."""
+        if not self._loaded:
+            self.session.loop.run(self.load())
+        return tuple(self._known[id] for id in self.path)
+
+    def stale(self) -> frozenset[str]:
+        """Ids of exchanges asked with an older version of what stands before them."""
+        return stale(self.path, {exchange.id: exchange for exchange in self.exchanges()})
+
+    def versions(self, exchange: str) -> list[Exchange]:
+        """All that ever stood in this exchange's place, in time order."""
+        return self.session.store_now(lambda history: history.versions(exchange))
+
+    def bring_back(self, exchange: str) -> None:
+        """Puts an older version in the place of the one that stands in the path now.
+
+        Raises:
+            NotFound: no version of it is in the path.
+        """
+        family = [version.id for version in self.versions(exchange)]
+        place = next((id for id in self.path if id in family), None)
+        if place is None:
+            raise NotFound("no version of this exchange is in the conversation now")
+        path = [exchange if id == place else id for id in self.path]
+        self.set_path(path)
+
+    def set_path(self, path: Sequence[str]) -> None:
+        """Makes these exchanges the context, in this order."""
+        own = self.id
+        self._record = self.session.store_now(lambda history: history.set_path(own, path))
+        self._loaded = False
+
+    def plan(self, ask: Ask) -> Plan:
+        """What an ask would send and cost; nothing is sent."""
+        self.session.refresh()
+        self._check(ask)
+        exchanges = {exchange.id: exchange for exchange in self.exchanges()}
+        place = find_place(self.path, exchanges, cell=ask.cell, alone=ask.alone)
+        request = self.request(ask, place.before, exchanges, self._planned_model(ask))[0]
+        return self.session.plan(request, self.id)
+
+    def _planned_model(self, ask: Ask) -> str:
+        config = self.session.config
+        return ask.model or config.model or self.session.client.known_models()[0]
+
+    def request(
+        self, ask: Ask, before: Sequence[str], exchanges: Mapping[str, Exchange], model: str
+    ) -> tuple[ChatRequest, tuple[str, ...]]:
+        """What goes on the wire for an ask, and the ids of the exchanges it is sent with."""
+        config = self.session.config
+        system = config.system if ask.system is None else ask.system
+        messages, context = messages_of(before, exchanges, system, ask.prompt)
+        request = ChatRequest(
+            base_url=config.base_url,
+            model=model,
+            messages=messages,
+            api=config.api,
+            options={**self.session.default_options(), **ask.options},
+            owner=config.owner,
+        )
+        return request, context
+
+    def _exchange(self, id: str | None) -> Exchange:
+        exchanges = self.exchanges()
+        for exchange in reversed(exchanges):
+            if id is None or exchange.id == id:
+                return exchange
+        raise NotFound("there is nothing to ask again: this conversation has no such exchange")
+
+    # For the turn, on the private loop
+
+    async def load(self) -> None:
+        """Reads what is not known yet: the record of a new one, the exchanges of an opened one."""
+        origin = self.session.origin
+        if self._record is None:
+            self._record = await self.session.store(lambda h: h.new_conversation(None, origin))
+        if not self._loaded:
+            path = self._record.path
+            found = await self.session.store(lambda history: history.exchanges(ids=path))
+            self._known.update({exchange.id: exchange for exchange in found})
+            self._loaded = True
+
+    def took(self, exchange: Exchange, record: ConversationRecord) -> None:
+        """Takes in what a turn stored."""
+        self._known[exchange.id] = exchange
+        self._record = record
+
+    def __repr__(self) -> str:
+        title = (self._record and (self._record.name or self._record.title)) or "new"
+        return f"<Conversation {title!r}, {len(self.path)} exchanges>"
+
+
+def _asking_cell() -> Cell | None:
+    found = current_cell()
+    return Cell(*found) if found else None

@@ -1,0 +1,44 @@
+"""Events of a reply as text for who can only append, such as a loop over its pieces."""
+
+from __future__ import annotations
+
+from ..client.events import Event, Restarted, Text
+from ..errors import StreamRestarted
+
+__all__ = ["Follow"]
+
+
+class Follow:
+    """Turns events into text for who only appends: text after a restart must go on with it."""
+
+    def __init__(self) -> None:
+        self._given = ""
+        self._again: str | None = None
+
+    def take(self, events: list[Event]) -> str:
+        """The text to append for these events.
+
+        Raises:
+            StreamRestarted: the new text departs from what was given before.
+        """
+        text = "".join(event.text for event in self._after_restart(events))
+        if self._again is None:
+            self._given += text
+            return text
+        self._again += text
+        shorter = min(len(self._again), len(self._given))
+        if self._again[:shorter] != self._given[:shorter]:
+            raise StreamRestarted("the reply was asked again and differs: str(reply) is whole")
+        if len(self._again) <= len(self._given):
+            return ""
+        fresh, self._given, self._again = self._again[shorter:], self._again, None
+        return fresh
+
+    def _after_restart(self, events: list[Event]) -> list[Text]:
+        texts: list[Text] = []
+        for event in events:
+            if isinstance(event, Text):
+                texts.append(event)
+            elif isinstance(event, Restarted):
+                texts, self._again = [], ""
+        return texts

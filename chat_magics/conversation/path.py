@@ -1,0 +1,114 @@
+"""Where a new exchange stands in a conversation's path, and what it is sent with. Pure functions.
+
+The path is the ordered list of exchanges that are the context now. What stands in it is what the
+reader sees in the notebook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..messages import Message
+
+if TYPE_CHECKING:
+    from ..history import Exchange
+
+__all__ = ["Cell", "Place", "find_place", "messages_of", "stale"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The cell that asks: its id, and the id of this execution of it."""
+
+    id: str
+    execution: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a new exchange goes.
+
+    Args:
+        before: the exchanges in front of it: its context, oldest first.
+        after: those that stay behind it.
+        supersedes: the exchange whose place it takes.
+        at_once: False where the path changes only when an answer has come, so that a failed
+            regenerate or edit leaves the old one standing.
+    """
+
+    before: tuple[str, ...]
+    after: tuple[str, ...] = ()
+    supersedes: str | None = None
+    at_once: bool = True
+
+    def with_exchange(self, exchange: str) -> tuple[str, ...]:
+        """The path with the new exchange in its place."""
+        return (*self.before, exchange, *self.after)
+
+
+def find_place(
+    path: Sequence[str],
+    exchanges: Mapping[str, Exchange],
+    *,
+    cell: Cell | None = None,
+    replaces: str | None = None,
+    cut: bool = False,
+    alone: bool = False,
+) -> Place:
+    """The place of a new exchange.
+
+    Args:
+        path: ids as they are now.
+        exchanges: what is known of those.
+        cell: the asking cell: its earlier turns leave the path, and the new one stands there;
+            further asks of the same execution follow each other.
+        replaces: regenerate: the exchange whose place it takes.
+        cut: edit: what follows `replaces` leaves the path as well.
+        alone: neither sent with the path nor put into it.
+    """
+    path = tuple(path)
+    if alone:
+        return Place(before=(), after=path, at_once=False)
+    if replaces is not None:
+        at = path.index(replaces)
+        after = () if cut else path[at + 1 :]
+        return Place(path[:at], after, supersedes=replaces, at_once=False)
+    if cell is None:
+        return Place(path)
+    own = [id for id in path if exchanges[id].cell == cell.id]
+    same = [id for id in own if exchanges[id].execution == cell.execution]
+    earlier = [id for id in own if id not in same]
+    kept = tuple(id for id in path if id not in earlier)
+    if same:
+        at = kept.index(same[-1]) + 1
+    elif earlier:
+        at = path.index(earlier[0])
+    else:
+        at = len(kept)
+    return Place(kept[:at], kept[at:], supersedes=earlier[0] if earlier and not same else None)
+
+
+def messages_of(
+    before: Sequence[str], exchanges: Mapping[str, Exchange], system: str | None, sent: str
+) -> tuple[tuple[Message, ...], tuple[str, ...]]:
+    """The messages to send, and the ids of the exchanges among them: those that were answered."""
+    context = tuple(id for id in before if exchanges[id].answered)
+    messages = [Message(role="system", content=system)] if system else []
+    for id in context:
+        messages.append(Message(role="user", content=exchanges[id].sent))
+        messages.append(Message(role="assistant", content=exchanges[id].text))
+    messages.append(Message(role="user", content=sent))
+    return tuple(messages), context
+
+
+def stale(path: Sequence[str], exchanges: Mapping[str, Exchange]) -> frozenset[str]:
+    """Exchanges of the path that were asked with an older version of what stands before them."""
+    found: set[str] = set()
+    before: set[str] = set()
+    for id in path:
+        if any(used not in before for used in exchanges[id].context):
+            found.add(id)
+        before.add(id)
+    return frozenset(found)

@@ -1,0 +1,336 @@
+"""Reply: an answer while it comes, and afterwards. Nothing is sent before it is looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+from ..client.events import Event, Restarted, Text
+from ..errors import BadResponse, ChatError
+from ..messages import Message, Usage
+from .follow import Follow
+
+if TYPE_CHECKING:
+    from ..history import Exchange, Status
+    from ..markdown import CodeBlock
+    from .conversation import Conversation
+    from .turn import Ask
+
+__all__ = ["Reply"]
+
+
+class Reply:
+    """The answer to one prompt: iterate it, `str()` it, `stop()` it.
+
+    Iterating, `str`, `.text` and being a cell's result send it, once; `repr` does not. Made by
+    `Conversation.ask`, not by hand.
+
+    Attributes:
+        prompt: the prompt as typed.
+        conversation: where it was asked.
+        exchange: its record in history, once it was sent; the final one when it ended.
+        error: the ChatError that ended it, or None.
+
+    Example:
+        >>> from chat_magics import Conversation
+        >>> reply = Conversation(base_url="demo").ask("Hello")
+        >>> reply
+        <Reply, not sent yet: 'Hello'>
+        >>> len(reply.text) > 0, reply.status
+        (True, 'complete')
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        ask: Ask,
+        start: Callable[[Reply], Callable[[Status], None]],
+    ) -> None:
+        self.conversation = conversation
+        self.prompt = ask.prompt
+        self.ask = ask
+        self.exchange: Exchange | None = None
+        self.error: ChatError | None = None
+        self.sent_messages: tuple[Message, ...] = ()
+        self._start = start
+        self._stop: Callable[[Status], None] | None = None
+        self._changed = threading.Condition()
+        self._events: list[Event] = []
+        self._pieces: list[str] = []
+        self._ended = False
+        self._started_at = 0.0
+        self._seconds: float | None = None
+        self._watchers: list[Callable[[], None]] = []
+
+    # Sending, stopping, waiting
+
+    def send(self) -> Reply:
+        """Sends it where it was not sent yet, without waiting; gives itself."""
+        with self._changed:
+            if self._stop is None:
+                self._started_at = time.monotonic()
+                self._stop = self._start(self)
+        return self
+
+    def stop(self, status: Status = "stopped") -> None:
+        """Ends it at once, before the first token too; what came is kept and marked."""
+        if self._stop is None:
+            self._stop = _nothing
+            self.ended(None)
+        else:
+            self._stop(status)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits for its end; an interrupt stops it, keeps what came, and is raised on.
+
+        Args:
+            timeout: seconds; None waits as long as it takes.
+
+        Returns:
+            True where it has ended.
+        """
+        for _ in self.batches(timeout=0.5 if timeout is None else timeout):
+            if timeout is not None:
+                break
+        return self._ended
+
+    def batches(self, timeout: float = 0.5) -> Generator[list[Event], None, None]:
+        """All events from the beginning, in lists as they come; an empty one after `timeout` s."""
+        self.send()
+        seen = 0
+        while True:
+            try:
+                with self._changed:
+                    if len(self._events) == seen and not self._ended:
+                        self._changed.wait(timeout)
+                    fresh, ended = self._events[seen:], self._ended
+            except KeyboardInterrupt:
+                self._interrupt()
+                raise
+            seen += len(fresh)
+            if fresh or not ended:
+                yield fresh
+            if ended and seen == len(self._events):
+                return
+
+    def _interrupt(self) -> None:
+        self.stop("interrupted")
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended, timeout=5)
+
+    # What came
+
+    def __iter__(self) -> Iterator[str]:
+        """The text in pieces as they come.
+
+        Raises:
+            StreamRestarted: it was asked again, and the new text departs from what was yielded.
+            ChatError: it failed.
+        """
+        follow = Follow()
+        for events in self.batches():
+            if text := follow.take(events):
+                yield text
+        self._raise()
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        follow, seen = Follow(), 0
+        async for _ in self._signals():
+            fresh = self._events[seen:]
+            seen += len(fresh)
+            if text := follow.take(fresh):
+                yield text
+        self._raise()
+
+    async def _signals(self) -> AsyncIterator[None]:
+        """One signal for each time something came, on the caller's own event loop."""
+        loop, came = asyncio.get_running_loop(), asyncio.Event()
+
+        def watch() -> None:
+            loop.call_soon_threadsafe(came.set)
+
+        self._watchers.append(watch)
+        self.send()
+        try:
+            while not self._ended:
+                yield
+                await came.wait()
+                came.clear()
+            yield
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            self.stop("interrupted")
+            raise
+        finally:
+            self._watchers.remove(watch)
+
+    async def wait_async(self) -> Reply:
+        """Itself, when it has ended; cancelling the wait stops it.
+
+        Raises:
+            ChatError: it failed.
+        """
+        async for _ in self._signals():
+            pass
+        self._raise()
+        return self
+
+    def events(self) -> Iterator[Event]:
+        """Text, waits and restarts from the beginning, as they come; raises nothing."""
+        for events in self.batches():
+            yield from events
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def text(self) -> str:
+        """The whole text; sends and waits.
+
+        Raises:
+            ChatError: it failed, and no text had come.
+        """
+        self.wait()
+        text = self.text_so_far
+        if not text:
+            self._raise()
+        return text
+
+    @property
+    def text_so_far(self) -> str:
+        """What has come; neither sends nor waits."""
+        return "".join(self._pieces)
+
+    @property
+    def status(self) -> str:
+        """`new`, `streaming`, `complete`, `stopped`, `interrupted` or `error`."""
+        if self.exchange is not None:
+            return self.exchange.status
+        if self.error is not None:
+            return "error"
+        if self._ended:
+            return "stopped"
+        return "new" if self._stop is None else "streaming"
+
+    @property
+    def done(self) -> bool:
+        """True where it has ended, in whatever way."""
+        return self._ended
+
+    @property
+    def code(self) -> tuple[CodeBlock, ...]:
+        """The code blocks of the reply, each with `language` and `code`."""
+        from ..markdown import code_blocks  # the parser is needed by who looks at code only
+
+        return code_blocks(self.text)
+
+    def json(self) -> Any:
+        """The reply read as JSON, a code fence around it taken off.
+
+        Raises:
+            BadResponse: it is no JSON.
+        """
+        blocks = [block.code for block in self.code]
+        for text in (self.text, *blocks[:1]):
+            try:
+                return json.loads(text)
+            except ValueError as error:
+                reason = error
+        raise BadResponse(f"the reply is not JSON ({reason}); its text is in answer.text")
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens; waits. None where nothing was answered."""
+        return self._final.usage if self._final else None
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars, broken attempts included; waits. None where the price is unknown."""
+        return self._final.cost if self._final else None
+
+    @property
+    def cached(self) -> bool:
+        """True where it came from the cache; waits."""
+        return bool(self._final and self._final.cached)
+
+    @property
+    def seconds(self) -> float:
+        """From sending to the end; waits."""
+        self.wait()
+        return self._seconds or 0.0
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it was sent, or that it took."""
+        if self._seconds is not None:
+            return self._seconds
+        return time.monotonic() - self._started_at if self._started_at else 0.0
+
+    @property
+    def model(self) -> str | None:
+        """The model that answered; waits."""
+        return self._final.model if self._final else None
+
+    @property
+    def context(self) -> tuple[Message, ...]:
+        """Exactly what was sent; waits."""
+        self.wait()
+        return self.sent_messages
+
+    @property
+    def _final(self) -> Exchange | None:
+        self.wait()
+        return self.exchange
+
+    def _raise(self) -> None:
+        if self.error is not None:
+            raise self.error.with_traceback(None)  # not our frames of the loop's thread
+
+    def __repr__(self) -> str:
+        start = " ".join(self.prompt.split())
+        start = start if len(start) <= 40 else start[:39] + "…"
+        if self._stop is None:
+            return f"<Reply, not sent yet: {start!r}>"
+        if not self._ended or self.exchange is None:
+            return f"<Reply, {self.status}, {len(self.text_so_far)} characters so far: {start!r}>"
+        from ..display import caption  # downward, at the first repr
+
+        return f"<Reply, {caption(self.exchange)}: {start!r}>"
+
+    def _ipython_display_(self) -> None:
+        from ..display import show, show_error
+
+        show(self)
+        if self.error is not None:
+            show_error(self.error.message)
+
+    # For the turn, on the private loop
+
+    def emit(self, event: Event) -> None:
+        """Takes in what happened; called on the private loop only."""
+        if isinstance(event, Text):
+            self._pieces.append(event.text)
+        elif isinstance(event, Restarted):
+            self._pieces.clear()
+        with self._changed:
+            self._events.append(event)
+            self._changed.notify_all()
+        for watch in tuple(self._watchers):
+            watch()
+
+    def ended(self, error: ChatError | None) -> None:
+        """Marks the end; called once, by the turn."""
+        self.error = error
+        self._seconds = time.monotonic() - self._started_at if self._started_at else 0.0
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        for watch in tuple(self._watchers):
+            watch()
+
+
+def _nothing(status: Status) -> None:
+    """What stopping a reply does that was never sent."""

@@ -1,0 +1,322 @@
+"""Session: what the surfaces of one kernel share: settings, client, history, log."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..cache import CompletionCache, DiskStore
+from ..client import ChatClient
+from ..config import ChatConfig, Sourced, key_to_send, resolve_sourced
+from ..display import current_shell
+from ..errors import ChatError
+from ..history import Exchange, History
+from ..limits import Budget, RateLimiter, Spending
+from ..loop import LoopThread
+from ..messages import ChatRequest, Message, Usage
+from ..telemetry import ErrorReport, Telemetry
+from .record import log_record
+
+if TYPE_CHECKING:
+    from .conversation import Conversation
+    from .turn import Turn
+
+__all__ = ["Plan", "Session"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a prompt would send, and cost; nothing was sent.
+
+    Args:
+        request: the model and exactly the messages.
+        tokens: estimated tokens of the prompt.
+        price: US dollars for those; None where unknown.
+        cached: True where the cache has the answer.
+        left: what is left of each budget that is set.
+    """
+
+    request: ChatRequest
+    tokens: int
+    price: float | None
+    cached: bool
+    left: Mapping[str, float]
+
+
+class Session:
+    """One client, one history, one current conversation; shared by all surfaces of a kernel.
+
+    In IPython it lives on the shell (`Session.current()`); elsewhere it is made by hand.
+
+    Args:
+        arguments: settings given in code.
+        notebook: settings given by `%config`, read anew at each ask.
+        on_error: given an ErrorReport of each failure, for a monitoring service.
+
+    Example:
+        >>> session = Session({"base_url": "demo"})
+        >>> session.config.base_url
+        'demo'
+        >>> session.close()
+    """
+
+    def __init__(
+        self,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        notebook: Callable[[], Mapping[str, Any]] | None = None,
+        on_error: Callable[[ErrorReport], None] | None = None,
+    ) -> None:
+        self._arguments = dict(arguments or {})
+        self._notebook = notebook or dict
+        self.on_error = on_error
+        self.offered = False
+        self.on_warning: Callable[[str], None] = _to_stderr
+        self.config, self.sources = self._resolve()
+        self.loop = LoopThread()
+        self.client = ChatClient(self.config, self.sources, loop=self.loop)
+        self.telemetry = Telemetry(
+            self.config.home / "logs",
+            log_content=self.config.log_content,
+            secrets=self._secrets,
+            on_error=self._report,
+            # A person in IPython sees the failure in the cell; a second line would be noise.
+            failure_level=logging.INFO if current_shell() else logging.ERROR,
+        )
+        self._history: History | None = None
+        self._store = ThreadPoolExecutor(1, thread_name_prefix="chat_magics-store")
+        self._running: set[Turn] = set()
+        self._conversation: Conversation | None = None
+        self._apply()
+
+    @classmethod
+    def current(cls) -> Session:
+        """The session of this IPython shell, made where there is none; a new one elsewhere."""
+        shell = current_shell()
+        if shell is None:
+            return cls()
+        found = getattr(shell, "chat_magics_session", None)
+        if not isinstance(found, cls):
+            found = shell.chat_magics_session = cls()
+        return found
+
+    # Settings
+
+    def _resolve(self) -> tuple[ChatConfig, Sourced]:
+        return resolve_sourced(self._arguments, self._notebook())
+
+    def use_notebook(self, notebook: Callable[[], Mapping[str, Any]]) -> None:
+        """Takes the settings of `%config` from here from now on."""
+        self._notebook = notebook
+
+    def refresh(self) -> None:
+        """Takes in settings that changed: by `%config`, in the environment, in `.env`.
+
+        Raises:
+            ConfigError: one of them does not make sense.
+        """
+        config, sources = self._resolve()
+        if (config, sources) != (self.config, self.sources):
+            self.config, self.sources = config, sources
+            self._apply()
+
+    def _apply(self) -> None:
+        config, client = self.config, self.client
+        client.configure(config, self.sources)
+        client.cache = CompletionCache(
+            lambda: DiskStore(config.home / "cache", config.cache_mb * 2**20),
+            ttl=config.cache_ttl,
+            on_fault=lambda what, error: self.telemetry.warning(f"cache: {what}: {error!r}"),
+        )
+        client.limiter = RateLimiter(
+            config.home / "limits.db",
+            per_minute=config.requests_per_minute,
+            on_fault=lambda what, error: self.warn(what),
+        )
+        self.telemetry.log_content = config.log_content
+        self.budget = Budget(
+            config.tokens_per_day,
+            config.dollars_per_day,
+            config.tokens_per_conversation,
+            config.dollars_per_conversation,
+        )
+        from_file = sorted(name for name, source in self.sources.items() if ".env" in source)
+        if from_file:
+            self.warn(f"settings from .env in the working folder: {', '.join(from_file)}")
+
+    def default_options(self) -> dict[str, Any]:
+        """Options of the API that the settings ask for; only those that were set."""
+        named = {"temperature": self.config.temperature, "max_tokens": self.config.max_tokens}
+        return {**self.config.options, **{k: v for k, v in named.items() if v is not None}}
+
+    def _secrets(self) -> list[str]:
+        keys = (self.config.api_key,)
+        return [key.get_secret_value() for key in keys if key]
+
+    # History, on one thread of its own: a locked file must not stop the loop
+
+    async def store(self, work: Callable[[History], T]) -> T:
+        """The result of work on the history; runs on the loop, and is not cut off by a stop."""
+        future = asyncio.get_running_loop().run_in_executor(self._store, self._with_history, work)
+        return await asyncio.shield(future)
+
+    def store_now(self, work: Callable[[History], T]) -> T:
+        """The same for any other thread; blocks."""
+        return self._store.submit(self._with_history, work).result()
+
+    def _with_history(self, work: Callable[[History], T]) -> T:
+        if self._history is None:
+            config = self.config
+            place = config.history or config.home / "history.db"
+            self._history = History(place, owner=config.owner, on_warning=self.warn)
+        return work(self._history)
+
+    @property
+    def history(self) -> History:
+        """Conversations and exchanges as they are stored."""
+        return self.store_now(lambda history: history)
+
+    @property
+    def origin(self) -> str:
+        """What this kernel's conversations belong to: a hash of the notebook's path, or nothing."""
+        path = os.environ.get("JPY_SESSION_NAME", "")
+        return hashlib.sha256(path.encode()).hexdigest()[:16] if path else ""
+
+    # Conversations
+
+    @property
+    def conversation(self) -> Conversation:
+        """The current one; a fresh kernel starts a new one."""
+        if self._conversation is None:
+            from .conversation import Conversation  # they know each other
+
+            self._conversation = Conversation(session=self)
+        return self._conversation
+
+    @conversation.setter
+    def conversation(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+
+    def started(self, turn: Turn) -> None:
+        """Notes a turn under way, so that closing the session ends it properly."""
+        self._running.add(turn)
+
+    def finished(self, turn: Turn) -> None:
+        """Forgets it."""
+        self._running.discard(turn)
+
+    async def _stop_all(self) -> None:
+        while self._running:
+            for turn in tuple(self._running):
+                turn.stop("interrupted")
+            await asyncio.sleep(0.001)
+
+    # Money
+
+    async def check_budget(self, request: ChatRequest, conversation: str) -> None:
+        """Does nothing where the request fits the budgets.
+
+        Raises:
+            BudgetReached: it does not.
+        """
+        usage = await asyncio.to_thread(_estimated, request.messages, [""])
+        limit = request.options.get("max_tokens")
+        reply = Usage(completion_tokens=limit) if isinstance(limit, int) else Usage()
+        spent = await self.store(lambda history: _spent(history, conversation))
+        self.budget.check(*spent, _spending(request, usage[0] + reply))
+
+    async def estimate(self, request: ChatRequest, texts: list[str]) -> list[Usage]:
+        """Tokens, estimated, of the request with each of these texts as its reply."""
+        return await asyncio.to_thread(_estimated, request.messages, texts)
+
+    def plan(self, request: ChatRequest, conversation: str) -> Plan:
+        """What the request would send and cost."""
+        usage = _estimated(request.messages, [""])[0]
+        cache = self.client.cache if self.config.cache else None
+        spending = _spending(request, usage)
+        return Plan(
+            request=request,
+            tokens=usage.prompt_tokens,
+            price=None if spending.unknown else spending.dollars,
+            cached=bool(cache and cache.get(request)),
+            left=self.budget.left(*self.store_now(lambda history: _spent(history, conversation))),
+        )
+
+    # Telling
+
+    def warn(self, message: str) -> None:
+        """Tells the person one line, and the log."""
+        if hasattr(self, "telemetry"):
+            self.telemetry.warning(message)
+        self.on_warning(message)
+
+    def log(self, exchange: Exchange, sent: tuple[Message, ...], error: ChatError | None) -> None:
+        """Writes a finished exchange into the log."""
+        record = log_record(exchange, sum(len(m.content) for m in sent), error)
+        if error is None:
+            self.telemetry.request(record)
+        else:
+            self.telemetry.failure(record, error)
+
+    def unexpected(self, bug: Exception) -> ChatError:
+        """A fault of ours as one line; its traceback goes to the log."""
+        error = ChatError(f"unexpected {type(bug).__name__}: {bug}; the log has the details")
+        error.__cause__ = bug
+        return error
+
+    def _report(self, report: ErrorReport) -> None:
+        if self.on_error is not None:
+            self.on_error(report)
+
+    def key(self) -> str | None:
+        """The key that goes to the configured server; None where none does."""
+        return key_to_send(self.config, self.sources)[0]
+
+    def prepare(self) -> None:
+        """Loads and opens what the first question needs."""
+        self.refresh()
+        self.client.prepare()
+        self.store_now(lambda history: history.durable)
+
+    def close(self) -> None:
+        """Stops what runs, keeps what came, and lets go of everything."""
+        if self._running:
+            self.loop.run(self._stop_all())
+        self.client.close()
+        if self._history is not None:
+            self._store.submit(self._history.close).result()
+        self._store.shutdown()
+
+
+def _estimated(messages: tuple[Message, ...], texts: list[str]) -> list[Usage]:
+    from ..pricing import estimate_usage  # prices load after the first text
+
+    return [estimate_usage(messages, text) for text in texts]
+
+
+def _spending(request: ChatRequest, usage: Usage) -> Spending:
+    from ..pricing import price
+
+    dollars = price(request.model, usage, request.base_url)
+    return Spending(usage.total_tokens, dollars or 0.0, unknown=int(dollars is None))
+
+
+def _spent(history: History, conversation: str) -> tuple[Spending, Spending]:
+    today = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+    ever = datetime(1970, 1, 1, tzinfo=timezone.utc)
+    day, all_of_it = history.spent(today), history.spent(ever, conversation)
+    return Spending(*day), Spending(*all_of_it)
+
+
+def _to_stderr(message: str) -> None:
+    sys.stderr.write(f"chat_magics: {message}\n")

@@ -1,0 +1,301 @@
+"""One turn: from what was asked to a finished row of history. Runs on the private loop.
+
+The prompt is stored before it is sent; what came is stored every quarter of a second; the end,
+whatever it was, is stored last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..client import Event, Restarted, Sending, Text, Waiting
+from ..errors import ChatError
+from ..history import Exchange, History, Status, Surface
+from ..messages import ChatRequest, Completion, Usage
+from .path import Cell, Place, find_place
+from .record import ended
+
+if TYPE_CHECKING:
+    from .conversation import Conversation
+    from .reply import Reply
+    from .session import Session
+
+__all__ = ["Ask", "Turn"]
+
+T = TypeVar("T")
+
+_FLUSH_SECONDS = 0.25
+_FLUSH_CHARS = 2048
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What was asked, before its place in the conversation is known.
+
+    Args:
+        prompt: as typed.
+        model: None for the configured one.
+        system: None for the configured one.
+        options: options of the API over the configured ones.
+        alone: sent without context, and not part of the context of what follows.
+        refresh: ask the server even where the cache has an answer.
+        use_cache: False neither reads nor writes the cache.
+        surface: where it was asked.
+        cell: the asking cell, where there is one.
+        replaces: the exchange that it regenerates or edits.
+        cut: it edits: what follows `replaces` leaves the path.
+    """
+
+    prompt: str
+    model: str | None = None
+    system: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    alone: bool = False
+    refresh: bool = False
+    use_cache: bool = True
+    surface: Surface = "python"
+    cell: Cell | None = None
+    replaces: str | None = None
+    cut: bool = False
+
+
+class Turn:
+    """One ask under way: its place, its record, its end.
+
+    A stop may come at any time. It ends what waits and what streams, and never what is being
+    written into history: the beginning and the end of a turn are whole.
+    """
+
+    def __init__(self, conversation: Conversation, reply: Reply, ask: Ask) -> None:
+        self._conversation = conversation
+        self._session = conversation.session
+        self._reply = reply
+        self._ask = ask
+        self._place = Place(())
+        self._stopped: Status | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stoppable: asyncio.Task[Any] | None = None
+        self._asked_server = False
+        self._discarded: list[str] = []
+        self._attempts = 1
+        self._partial = Partial(self._session, reply)
+
+    def start(self) -> None:
+        """Begins the turn as a task of the loop."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._session.started(self)
+
+    def stop(self, status: Status) -> None:
+        """Ends it at once; the exchange is marked with this status."""
+        if self._stopped is None:
+            self._stopped = status
+            if self._stoppable is not None:
+                self._stoppable.cancel()
+
+    async def _run(self) -> None:
+        """The whole turn; raises nothing: how it ended stands in the reply."""
+        error: ChatError | None = None
+        try:
+            if self._conversation.turn.locked():
+                self._reply.emit(Waiting("the reply before this one"))
+            await self._while_not_stopped(self._conversation.turn.acquire())
+            try:
+                error = await self._take()
+            finally:
+                self._conversation.turn.release()
+        except asyncio.CancelledError:
+            pass  # stopped before its turn came: nothing was sent, nothing is to be kept
+        except ChatError as refused:
+            error = refused
+        except Exception as bug:  # noqa: BLE001 - a person gets one line, the log the traceback
+            error = self._session.unexpected(bug)
+        finally:
+            self._session.finished(self)
+            self._reply.ended(error)
+
+    async def _while_not_stopped(self, work: Coroutine[Any, Any, T]) -> T:
+        """The work's result; a stop cancels it and nothing else."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._stoppable = task
+        if self._stopped:
+            task.cancel()
+        try:
+            return await task
+        finally:
+            self._stoppable = None
+
+    async def _take(self) -> ChatError | None:
+        model, error = await self._model()
+        request = await self._begin(model)
+        completion: Completion | None = None
+        status: Status = "complete"
+        try:
+            if error is None:
+                completion = await self._while_not_stopped(self._send(request))
+        except asyncio.CancelledError:
+            status = self._stopped or "interrupted"
+        except ChatError as failure:
+            error = failure
+        except Exception as bug:  # noqa: BLE001 - as above; the exchange is ended all the same
+            error = self._session.unexpected(bug)
+        await self._end(request, completion, "error" if error else status, error)
+        return error
+
+    async def _model(self) -> tuple[str, ChatError | None]:
+        """The model to ask; a server that cannot tell its models is an error like any other."""
+        if self._ask.model:
+            return self._ask.model, None
+        try:
+            return await self._while_not_stopped(self._session.client.default_model()), None
+        except ChatError as error:
+            return "", error
+
+    async def _begin(self, model: str) -> ChatRequest:
+        conversation, ask = self._conversation, self._ask
+        await conversation.load()
+        place = find_place(
+            conversation.path,
+            conversation.known,
+            cell=ask.cell,
+            replaces=ask.replaces,
+            cut=ask.cut,
+            alone=ask.alone,
+        )
+        request, context = conversation.request(ask, place.before, conversation.known, model)
+        exchange = _begun(conversation.record.id, ask, request, context, place.supersedes)
+        self._place, self._reply.sent_messages = place, request.messages
+        path = place.with_exchange(exchange.id) if place.at_once else conversation.path
+        before = conversation.record
+        record = await self._session.store(lambda h: h.begin(exchange, before, path))
+        conversation.took(exchange, record)
+        self._reply.exchange = exchange
+        return request
+
+    async def _send(self, request: ChatRequest) -> Completion:
+        async def within_budget() -> None:
+            self._asked_server = True
+            if self._session.budget.active:
+                await self._session.check_budget(request, self._conversation.record.id)
+
+        use_cache = self._ask.use_cache and self._session.config.cache
+        sending = Sending(use_cache, self._ask.refresh, within_budget)
+        return await self._session.client.send(request, self._on_event, sending)
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, Restarted):
+            self._discarded.append(event.discarded)
+        elif isinstance(event, Waiting) and event.attempt:
+            self._attempts = event.attempt
+        self._reply.emit(event)
+        if isinstance(event, Text):
+            self._partial.grew(len(event.text))
+
+    async def _end(
+        self,
+        request: ChatRequest,
+        completion: Completion | None,
+        status: Status,
+        error: ChatError | None,
+    ) -> None:
+        await self._partial.end()
+        begun = self._reply.exchange
+        assert begun is not None
+        if completion is None:
+            completion = await self._what_came(request, status)
+        latency = completion.latency if completion and completion.latency else self._reply.elapsed
+        exchange = await asyncio.to_thread(ended, begun, completion, status, error, latency=latency)
+        path: tuple[str, ...] | None = None
+        if exchange.answered and not self._place.at_once and not self._ask.alone:
+            path = self._place.with_exchange(exchange.id)
+        record = self._conversation.record
+        await self._session.store(lambda history: history.finish(exchange, path))
+        if path is not None:
+            record = record.model_copy(update={"path": path})
+        self._conversation.took(exchange, record)
+        self._reply.exchange = exchange
+        self._session.log(exchange, request.messages, error)
+
+    async def _what_came(self, request: ChatRequest, status: Status) -> Completion | None:
+        """What came before a stop or a failure, its tokens estimated: they are billed too."""
+        text = self._reply.text_so_far
+        if not text and (status == "error" or not self._asked_server):
+            return None
+        usage = await self._session.estimate(request, [text, *self._discarded])
+        return Completion(
+            text=text,
+            model=request.model,
+            usage=usage[0],
+            attempts=self._attempts if self._asked_server else 0,
+            wasted=sum(usage[1:], Usage()) if self._discarded else None,
+        )
+
+
+class Partial:
+    """Keeps what has come so far in history, every quarter of a second or 2,048 characters."""
+
+    def __init__(self, session: Session, reply: Reply) -> None:
+        self._session = session
+        self._reply = reply
+        self._grown = 0
+        self._much = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def grew(self, characters: int) -> None:
+        """Text has come."""
+        self._grown += characters
+        if self._grown >= _FLUSH_CHARS:
+            self._much.set()
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._store())
+
+    async def _store(self) -> None:
+        while self._grown:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._much.wait(), _FLUSH_SECONDS)
+            self._much.clear()
+            self._grown = 0
+            exchange, text = self._reply.exchange, self._reply.text_so_far
+            assert exchange is not None
+            await self._session.store(partial(_append, id=exchange.id, text=text))
+        self._task = None
+
+    async def end(self) -> None:
+        """No more is stored after this."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+
+def _append(history: History, *, id: str, text: str) -> None:
+    history.append_partial(id, text)
+
+
+def _begun(
+    conversation: str,
+    ask: Ask,
+    request: ChatRequest,
+    context: tuple[str, ...],
+    supersedes: str | None,
+) -> Exchange:
+    system = request.messages[0].content if request.messages[0].role == "system" else None
+    return Exchange(
+        conversation=conversation,
+        owner=request.owner,
+        prompt=ask.prompt,
+        sent=request.messages[-1].content,
+        system=system,
+        context=context,
+        base_url=request.base_url,
+        api=request.api,
+        model_asked=request.model,
+        options=request.options,
+        surface=ask.surface,
+        cell=ask.cell.id if ask.cell else None,
+        execution=ask.cell.execution if ask.cell else None,
+        supersedes=supersedes,
+    )

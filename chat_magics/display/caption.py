@@ -1,0 +1,85 @@
+"""The quiet line under a reply: model, tokens, seconds, cost, cache state, what went otherwise."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..history import Exchange
+
+__all__ = ["age", "caption"]
+
+_ENDINGS = {
+    "stopped": "stopped",
+    "interrupted": "interrupted",
+    "error": "failed",
+    "streaming": "streaming",
+}
+
+
+def caption(exchange: Exchange) -> str:
+    """One line about a finished exchange.
+
+    Example:
+        >>> from chat_magics.history import Exchange
+        >>> done = Exchange(
+        ...     conversation="c", prompt="Hi", sent="Hi", base_url="demo", model_asked="demo",
+        ...     model="demo", status="stopped", latency=1.25, text="Hel", cost=0.0,
+        ... )
+        >>> caption(done)
+        'demo · 1.2 s · $0 · stopped'
+    """
+    parts = [exchange.model or exchange.model_asked, _tokens(exchange)]
+    if exchange.latency is not None:
+        parts.append(_seconds(exchange.latency))
+    if exchange.answered:
+        parts.append(_cost(exchange))
+    if exchange.cached and exchange.stored_at:
+        parts.append(f"cached {age(exchange.stored_at)} ago")
+    if exchange.status in _ENDINGS:
+        parts.append(_ENDINGS[exchange.status])
+    elif exchange.truncated:
+        at_limit = exchange.finish_reason == "length"
+        parts.append("cut at max_tokens" if at_limit else "may be cut")
+    if exchange.wasted:
+        parts.append("asked again")
+    elif exchange.attempts > 1:
+        parts.append(f"{exchange.attempts} attempts")
+    return " · ".join(part for part in parts if part)
+
+
+def age(since: datetime) -> str:
+    """How long ago, in one unit.
+
+    Example:
+        >>> age(datetime.now(timezone.utc))
+        '0 s'
+    """
+    seconds = max(0, int((datetime.now(timezone.utc) - since).total_seconds()))
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def _tokens(exchange: Exchange) -> str:
+    usage = exchange.usage
+    if usage is None:
+        return ""
+    about = "about " if usage.estimated else ""
+    return f"{about}{usage.prompt_tokens:,} → {usage.completion_tokens:,} tokens"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds:.0f} s"
+
+
+def _cost(exchange: Exchange) -> str:
+    from ..pricing import format_cost  # prices load after the first text
+
+    cost = format_cost(exchange.cost)
+    if exchange.saved:
+        return f"{cost} (saved {format_cost(exchange.saved)})"
+    estimated = exchange.usage is not None and exchange.usage.estimated and exchange.cost
+    return f"about {cost}" if estimated else cost

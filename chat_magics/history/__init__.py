@@ -1,0 +1,25 @@
+"""Conversations and exchanges, kept: the only writer of the history file or database.
+
+`exchange.py` holds the values, `history.py` the one class that reads and writes them; the other
+files are its parts: columns and layout, the engine, process marks, what is saved from a fault.
+"""
+
+from .exchange import (
+    ConversationRecord,
+    Exchange,
+    Spent,
+    Status,
+    Surface,
+    new_id,
+)
+from .history import History
+
+__all__ = [
+    "ConversationRecord",
+    "Exchange",
+    "History",
+    "Spent",
+    "Status",
+    "Surface",
+    "new_id",
+]

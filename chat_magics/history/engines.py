@@ -1,0 +1,104 @@
+"""SQLAlchemy engines for the three places: a SQLite file, memory, a PostgreSQL server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import QueuePool
+
+from chat_magics.errors import ConfigError
+
+__all__ = ["file_engine", "memory_engine", "read_only_engine", "server_engine"]
+
+BUSY_SECONDS = 30
+CONNECT_SECONDS = 10
+
+
+def file_engine(path: Path, *, checkpoints: bool) -> Engine:
+    """The engine of a history file.
+
+    Args:
+        path: the file.
+        checkpoints: let SQLite merge its write-ahead log by itself, after any commit.
+    """
+    engine = _sqlite_engine(URL.create("sqlite", database=str(path)))
+    pragmas = ["synchronous = FULL"]
+    if not checkpoints:
+        pragmas.append("wal_autocheckpoint = 0")
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(raw: Any, _record: Any) -> None:
+        for pragma in pragmas:
+            raw.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def read_only_engine(path: Path) -> Engine:
+    """The engine of a file that is only looked into."""
+    place = path.absolute().as_uri()
+    return _sqlite_engine(URL.create("sqlite", database=place, query={"mode": "ro", "uri": "true"}))
+
+
+def memory_engine() -> Engine:
+    """The engine of a database in this process's memory."""
+    return _sqlite_engine(URL.create("sqlite"))
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def take_over_transactions(raw: Any, _record: Any) -> None:
+        raw.isolation_level = None  # else the driver begins them, deferred, and writers collide
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        statement = connection.get_execution_options().get("begin", "BEGIN")
+        if statement:
+            connection.exec_driver_sql(statement)
+
+    return engine
+
+
+def server_engine(url: str) -> tuple[Engine, str]:
+    """The engine of a PostgreSQL URL, and the URL as it may be shown: without its password.
+
+    Raises:
+        ConfigError: the URL cannot be read, or the driver is not installed.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigError(_USABLE) from None
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername != "postgresql+psycopg":
+        raise ConfigError(_USABLE)
+    try:
+        engine = create_engine(
+            parsed,
+            connect_args={"connect_timeout": CONNECT_SECONDS},
+            pool_size=1,
+            max_overflow=0,
+            pool_pre_ping=True,
+            hide_parameters=True,
+        )
+    except ModuleNotFoundError:
+        raise ConfigError(
+            "A history in PostgreSQL needs its driver: pip install 'chat-magics[postgres]'"
+        ) from None
+    return engine, parsed.render_as_string(hide_password=True)
+
+
+_USABLE = "The history's place is a file path, sqlite:///PATH, or postgresql://USER@HOST/DATABASE"

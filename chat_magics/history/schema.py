@@ -1,0 +1,185 @@
+"""The tables, and how a database of an older layout becomes one of this layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    delete,
+    func,
+    insert,
+    inspect,
+    select,
+)
+
+from chat_magics.errors import StoreError
+from chat_magics.history.columns import Json, Prose, Utc
+
+__all__ = ["LAYOUT", "Layout", "conversations", "exchanges", "prepare", "version_of"]
+
+_metadata = MetaData()
+
+conversations = Table(
+    "conversations",
+    _metadata,
+    Column("id", String(32), primary_key=True),
+    Column("owner", Prose, nullable=False),
+    Column("name", Prose),
+    Column("title", Prose, nullable=False),
+    Column("created", Utc, nullable=False),
+    Column("used", Utc, nullable=False),
+    Column("path", Json, nullable=False),
+    Column("origin", Prose, nullable=False),
+    UniqueConstraint("owner", "name"),
+    Index("conversations_used", "owner", "used"),
+)
+
+
+def _tokens(kind: str) -> list[Column[int]]:
+    counts = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
+    return [Column(f"{kind}_{count}", BigInteger) for count in counts]
+
+
+exchanges = Table(
+    "exchanges",
+    _metadata,
+    Column("id", String(32), primary_key=True),
+    Column("conversation", String(32), nullable=False),
+    Column("owner", Prose, nullable=False),
+    Column("prompt", Prose, nullable=False),
+    Column("sent", Prose, nullable=False),
+    Column("system", Prose),
+    Column("context", Json, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("created", Utc, nullable=False),
+    Column("ended", Utc),
+    Column("base_url", Prose, nullable=False),
+    Column("api", String(16), nullable=False),
+    Column("model_asked", Prose, nullable=False),
+    Column("model", Prose),
+    Column("options", Json, nullable=False),
+    Column("text", Prose, nullable=False),
+    Column("reasoning", Prose, nullable=False),
+    Column("finish_reason", Prose),
+    *_tokens("usage"),
+    Column("usage_estimated", Boolean),
+    *_tokens("wasted"),
+    Column("wasted_estimated", Boolean),
+    Column("cost", Double),
+    Column("saved", Double),
+    Column("latency", Double),
+    Column("time_to_first_token", Double),
+    Column("attempts", Integer, nullable=False),
+    Column("cached", Boolean, nullable=False),
+    Column("stored_at", Utc),
+    Column("request_id", Prose),
+    Column("error_type", Prose),
+    Column("error", Prose),
+    Column("notes", Json, nullable=False),
+    Column("surface", String(16), nullable=False),
+    Column("cell", Prose),
+    Column("execution", Prose),
+    Column("supersedes", String(32)),
+    # The process that writes a streaming row, and its last sign of life.
+    Column("host", Prose, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("process_started", Double),
+    Column("touched", Utc, nullable=False),
+    Index("exchanges_conversation", "conversation", "created"),
+    Index("exchanges_created", "owner", "created"),
+    Index("exchanges_status", "status"),
+    Index("exchanges_supersedes", "supersedes"),
+)
+
+_layout = Table(
+    "chat_magics_layout",
+    _metadata,
+    Column("version", Integer, nullable=False),
+    Column("needs", Prose, nullable=False),
+)
+
+Step = Callable[[Connection], None]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A version of the tables, and the steps that lead to it.
+
+    Args:
+        version: counts the layouts, from 1.
+        needs: the first release of chat_magics that reads it; told to older ones.
+        steps: `steps[n]` changes a database of version n to n + 1.
+
+    Example:
+        >>> LAYOUT.version in LAYOUT.steps
+        False
+    """
+
+    version: int
+    needs: str
+    steps: Mapping[int, Step]
+
+
+LAYOUT = Layout(version=1, needs="0.1.0", steps={})
+
+_ADVISORY_LOCK = 0x63686174
+"""Our number for PostgreSQL's advisory lock: one process at a time makes or changes tables."""
+
+
+def version_of(connection: Connection) -> int:
+    """The layout version of this database; 0 where it has none of our tables."""
+    if connection.dialect.name == "sqlite":
+        return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    if not inspect(connection).has_table(_layout.name):
+        return 0
+    return int(connection.execute(select(_layout.c.version)).scalar_one())
+
+
+def prepare(connection: Connection, layout: Layout = LAYOUT) -> None:
+    """Make the tables, or bring them to `layout`, within the transaction that is open.
+
+    Raises:
+        StoreError: the database was written by a newer chat_magics.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+    found = version_of(connection)
+    if found == layout.version:
+        return
+    if found > layout.version:
+        raise StoreError(_too_new(connection, found, layout))
+    if found == 0:
+        _metadata.create_all(connection)
+    else:
+        for version in range(found, layout.version):
+            layout.steps[version](connection)
+    _stamp(connection, layout)
+
+
+def _stamp(connection: Connection, layout: Layout) -> None:
+    connection.execute(delete(_layout))
+    connection.execute(insert(_layout).values(version=layout.version, needs=layout.needs))
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA user_version = {layout.version:d}")
+
+
+def _too_new(connection: Connection, found: int, layout: Layout) -> str:
+    known = inspect(connection).has_table(_layout.name)
+    needs = connection.execute(select(_layout.c.needs)).scalar() if known else None
+    wanted = f"chat_magics {needs} or newer" if needs else "a newer chat_magics"
+    return (
+        f"This history was written by a newer chat_magics (layout {found}, this one knows "
+        f"{layout.version}); it needs {wanted}: pip install -U chat-magics"
+    )

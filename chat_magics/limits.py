@@ -1,0 +1,230 @@
+"""Limits of this machine's own settings: RateLimiter (requests a minute), Budget (tokens, dollars).
+
+Both are asked before a request is sent. The rate limiter counts over all kernels of the machine
+in one file; the budget is a value that knows what may be spent and is told what was.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from chat_magics.errors import BudgetReached, ConfigError
+from chat_magics.pricing import format_cost
+from chat_magics.private_files import PerProcess
+
+if TYPE_CHECKING:
+    from limits.strategies import SlidingWindowCounterRateLimiter
+
+    from chat_magics.limits_sqlite import SQLiteStorage
+
+__all__ = ["Budget", "RateLimiter", "Spending"]
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What was spent, or is about to be.
+
+    Args:
+        tokens: sent and received.
+        dollars: US dollars, as far as prices are known.
+        unknown: requests whose price is not known; their dollars are not in `dollars`.
+
+    Example:
+        >>> Spending(tokens=100, dollars=0.5) + Spending(tokens=20, unknown=1)
+        Spending(tokens=120, dollars=0.5, unknown=1)
+    """
+
+    tokens: int = 0
+    dollars: float = 0.0
+    unknown: int = 0
+
+    def __add__(self, other: Spending) -> Spending:
+        return Spending(
+            self.tokens + other.tokens, self.dollars + other.dollars, self.unknown + other.unknown
+        )
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What may be spent by day and by conversation; None means no limit.
+
+    Args:
+        tokens_per_day: tokens sent and received.
+        dollars_per_day: US dollars.
+        tokens_per_conversation: tokens sent and received.
+        dollars_per_conversation: US dollars.
+
+    Example:
+        >>> budget = Budget(tokens_per_day=1000)
+        >>> budget.check(Spending(tokens=900), Spending(), Spending(tokens=100))
+        >>> budget.left(Spending(tokens=900), Spending())
+        {'tokens_per_day': 100}
+    """
+
+    tokens_per_day: int | None = None
+    dollars_per_day: float | None = None
+    tokens_per_conversation: int | None = None
+    dollars_per_conversation: float | None = None
+
+    @property
+    def active(self) -> bool:
+        """True where any limit is set."""
+        return any(limit is not None for limit in vars(self).values())
+
+    def check(self, day: Spending, conversation: Spending, estimate: Spending) -> None:
+        """Do nothing where the request may be sent.
+
+        Args:
+            day: spent today.
+            conversation: spent in this conversation.
+            estimate: what the request is about to take, `unknown=1` without a price.
+
+        Raises:
+            BudgetReached: it would pass a budget, or a budget in dollars is set and the price is
+                unknown. `code` is the setting.
+        """
+        for setting, limit, spent in self._limits(day, conversation):
+            dollars = setting.startswith("dollars")
+            if dollars and estimate.unknown:
+                raise BudgetReached(
+                    f"The price of this model is unknown, so {setting} cannot be kept: "
+                    f"set {setting.replace('dollars', 'tokens')} instead.",
+                    code=setting,
+                )
+            more = estimate.dollars if dollars else estimate.tokens
+            if spent >= limit or spent + more > limit:
+                raise BudgetReached(_refusal(setting, limit, spent, more), code=setting)
+
+    def left(self, day: Spending, conversation: Spending) -> dict[str, float]:
+        """What is left of each budget that is set, by the name of its setting."""
+        return {
+            setting: max(0, limit - spent)
+            for setting, limit, spent in self._limits(day, conversation)
+        }
+
+    def _limits(self, day: Spending, conversation: Spending) -> list[tuple[str, float, float]]:
+        rows = [
+            ("tokens_per_day", self.tokens_per_day, day.tokens),
+            ("dollars_per_day", self.dollars_per_day, day.dollars),
+            ("tokens_per_conversation", self.tokens_per_conversation, conversation.tokens),
+            ("dollars_per_conversation", self.dollars_per_conversation, conversation.dollars),
+        ]
+        return [(setting, limit, spent) for setting, limit, spent in rows if limit is not None]
+
+
+def _refusal(setting: str, limit: float, spent: float, more: float) -> str:
+    by_day = setting.endswith("day")
+    spent_, limit_, more_ = (
+        format_cost(amount) if setting.startswith("dollars") else f"{amount:,} tokens"
+        for amount in (spent, limit, more)
+    )
+    return (
+        f"{spent_} of {limit_} {'today' if by_day else 'in this conversation'} are spent, and "
+        f"this prompt takes about {more_}: raise {setting}, or "
+        f"{'wait for tomorrow' if by_day else 'start a new conversation'}."
+    )
+
+
+class RateLimiter:
+    """Admits a number of requests a minute, counted over all kernels of this machine.
+
+    The minute slides: of the one before, the part counts that the last 60 s still touch. Where
+    the file cannot be used, this process counts alone, with the same limit.
+
+    Args:
+        store: the SQLite file of the counts, made private to its owner.
+        per_minute: requests a minute; None for no limit.
+        on_fault: told where the file cannot be used: one line, and the exception.
+        rest: seconds until a file that failed is tried again (default 30).
+
+    Raises:
+        ConfigError: `per_minute` is less than 1, or `store` is a URL.
+
+    Example:
+        >>> import tempfile
+        >>> limiter = RateLimiter(Path(tempfile.mkdtemp()) / "limits.db", per_minute=1)
+        >>> limiter.acquire("me")
+        0.0
+        >>> limiter.acquire("me") > 50
+        True
+    """
+
+    def __init__(
+        self,
+        store: str | Path,
+        *,
+        per_minute: int | None,
+        on_fault: Callable[[str, BaseException], None] | None = None,
+        rest: float = 30.0,
+    ) -> None:
+        if per_minute is not None and per_minute < 1:
+            raise ConfigError(
+                f"requests_per_minute is {per_minute}: give 1 or more, or None for no limit."
+            )
+        if "://" in str(store):
+            raise ConfigError(f"The rate limiter counts in a file: give a path, not {store}.")
+        self.per_minute = per_minute
+        self._on_fault = on_fault
+        self._rest = rest
+        self._rests_until = 0.0
+        self._shared = PerProcess(partial(_strategy, Path(store).expanduser()))
+        self._alone = PerProcess(partial(_strategy, Path(":memory:")))
+
+    def acquire(self, identity: str) -> float:
+        """Admit and count one request, or say how long to wait.
+
+        Args:
+            identity: whose requests are counted together.
+
+        Returns:
+            0.0 where the request is admitted, else seconds until the next try makes sense.
+        """
+        if self.per_minute is None:
+            return 0.0
+        if time.monotonic() >= self._rests_until:
+            try:
+                with self._shared.use() as strategy:
+                    return _ask(strategy, self.per_minute, identity)
+            except (sqlite3.Error, OSError) as error:
+                self._rests_until = time.monotonic() + self._rest
+                if self._on_fault is not None:
+                    self._on_fault(
+                        f"the rate limit is counted by this kernel alone for now: {error}", error
+                    )
+        with self._alone.use() as strategy:
+            return _ask(strategy, self.per_minute, identity)
+
+
+def _strategy(path: Path) -> SlidingWindowCounterRateLimiter:
+    # limits costs 120 ms of import, and only who sets a limit needs it.
+    from limits.strategies import SlidingWindowCounterRateLimiter
+
+    from chat_magics.limits_sqlite import SQLiteStorage
+
+    return SlidingWindowCounterRateLimiter(SQLiteStorage(path=path))
+
+
+def _ask(strategy: SlidingWindowCounterRateLimiter, per_minute: int, identity: str) -> float:
+    from limits import RateLimitItemPerMinute
+
+    item = RateLimitItemPerMinute(per_minute)
+    if strategy.hit(item, identity):
+        return 0.0
+    expiry = item.get_expiry()
+    storage = cast("SQLiteStorage", strategy.storage)
+    window = storage.get_sliding_window(item.key_for(identity), expiry)
+    return max(0.01, _seconds_until_free(window, per_minute, expiry))
+
+
+def _seconds_until_free(window: tuple[int, float, int, float], limit: int, expiry: float) -> float:
+    """Seconds until previous * (its part still within the window) + current is under the limit."""
+    previous, previous_left, current, current_left = window
+    if current >= limit:
+        return current_left - expiry + 0.01  # then it becomes the previous one, and fades
+    return previous_left - (limit - current) * expiry / previous + 0.01 if previous else 0.0

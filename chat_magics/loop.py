@@ -1,0 +1,122 @@
+"""The private event loop on a thread of its own, and the blocking face over it.
+
+One loop per session: the connection pool of an async client belongs to one loop, a stop is the
+cancelling of a task (1 ms, also before the first byte), and it runs while a cell computes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+import weakref
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+__all__ = ["LoopThread"]
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """An event loop on a daemon thread; starts at first use and anew in a forked child.
+
+    Example:
+        >>> async def answer():
+        ...     return 42
+        >>> loop = LoopThread()
+        >>> loop.run(answer())
+        42
+        >>> loop.close()
+    """
+
+    def __init__(self, name: str = "chat_magics") -> None:
+        self._name = name
+        self._starting = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._pid = 0
+        self._closing: list[Callable[[], Coroutine[Any, Any, None]]] = []
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The running loop, started where it was not."""
+        if self._loop is not None and self._pid == os.getpid():
+            return self._loop
+        if self._pid not in (0, os.getpid()):
+            self._starting = threading.Lock()  # the parent may have held it at the fork
+        with self._starting:
+            if self._loop is None or self._pid != os.getpid():
+                self._start()
+        assert self._loop is not None
+        return self._loop
+
+    def _start(self) -> None:
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=_serve, args=(loop,), name=self._name, daemon=True)
+        thread.start()
+        self._loop, self._thread, self._pid = loop, thread, os.getpid()
+        self._closing.clear()
+        atexit.register(_close_if_alive, weakref.ref(self))
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Starts work on the loop; the future's `cancel` stops it at once."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of work on the loop; blocks, and an interrupt cancels the work.
+
+        Raises:
+            RuntimeError: called on the loop's own thread, where it would wait for itself.
+        """
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RuntimeError("a blocking call on the private loop's own thread would never end")
+        future = self.submit(work)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def post(self, call: Callable[..., object], *args: object) -> None:
+        """Calls something on the loop soon, without waiting."""
+        self.loop.call_soon_threadsafe(call, *args)
+
+    def on_close(self, close: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Registers what is to be awaited before the loop ends, such as closing a pool."""
+        self._closing.append(close)
+
+    def close(self) -> None:
+        """Cancels what runs, awaits what was registered with `on_close`, ends the thread."""
+        loop, thread = self._loop, self._thread
+        if loop is None or thread is None or self._pid != os.getpid():
+            return
+        self._loop = None
+        if thread.is_alive() and thread is not threading.current_thread():
+            asyncio.run_coroutine_threadsafe(_wind_up(self._closing), loop).result(timeout=5)
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(timeout=5)
+        if not loop.is_running():
+            loop.close()
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    loop.run_forever()
+
+
+async def _wind_up(closing: list[Callable[[], Coroutine[Any, Any, None]]]) -> None:
+    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for close in closing:
+        await close()
+
+
+def _close_if_alive(reference: weakref.ref[LoopThread]) -> None:
+    if (owner := reference()) is not None:
+        owner.close()

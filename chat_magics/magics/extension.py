@@ -1,0 +1,81 @@
+"""Loading and unloading the extension, and who else has a `%%chat`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from .completer import completions
+from .magics import ChatMagics
+from .warm_up import WarmUp, wanted
+
+__all__ = ["load", "unload"]
+
+_ATTRIBUTE = "chat_magics_extension"
+
+
+class _Extension:
+    """What loading put into a shell, and what stood there before."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.magics = ChatMagics(shell=shell)
+        self.replaced = self._others()
+        shell.register_magics(self.magics)
+        shell.configurables.append(self.magics)
+        shell.set_hook("complete_command", self._complete, re_key=r"\s*%%?chat")
+        self.warm_up = WarmUp(shell, self._prepare)
+        if wanted() and self.magics.warm_up is not False:
+            self.warm_up.start()
+
+    def _others(self) -> dict[tuple[str, str], Any]:
+        """Magics of others that have our names, by kind and name."""
+        found: dict[tuple[str, str], Any] = {}
+        registered = self.shell.magics_manager.magics
+        for kind, ours in self.magics.magics.items():
+            for name in ours:
+                if other := registered[kind].get(name):
+                    found[kind, name] = other
+        return found
+
+    def tell_clashes(self) -> None:
+        """Names whose magics are replaced."""
+        for (kind, name), other in self.replaced.items():
+            sign = "%%" if kind == "cell" else "%"
+            owner = getattr(other, "__module__", None) or type(other).__module__
+            sys.stderr.write(
+                f"chat_magics: {sign}{name} of {owner} is replaced; "
+                "%unload_ext chat_magics brings it back\n"
+            )
+
+    def _complete(self, shell: Any, event: Any) -> list[str]:
+        return completions(self.magics, event)
+
+    def _prepare(self) -> None:
+        self.magics.session.prepare()
+
+    def remove(self) -> None:
+        self.warm_up.stop()
+        registered = self.shell.magics_manager.magics
+        for kind, ours in self.magics.magics.items():
+            for name in ours:
+                registered[kind].pop(name, None)
+        for (kind, name), other in self.replaced.items():
+            registered[kind][name] = other
+        self.shell.configurables.remove(self.magics)
+
+
+def load(shell: Any) -> None:
+    """Registers the magics; loading twice changes nothing."""
+    if getattr(shell, _ATTRIBUTE, None) is None:
+        extension = _Extension(shell)
+        setattr(shell, _ATTRIBUTE, extension)
+        extension.tell_clashes()
+
+
+def unload(shell: Any) -> None:
+    """Takes the magics away, and gives back those of others that they replaced."""
+    extension = getattr(shell, _ATTRIBUTE, None)
+    if extension is not None:
+        extension.remove()
+        setattr(shell, _ATTRIBUTE, None)

@@ -1,0 +1,120 @@
+"""The small magics: models, history, new, open, cache, doctor. Each prints a short text."""
+
+from __future__ import annotations
+
+import sys
+
+from IPython.core.error import UsageError
+
+from ..conversation import Conversation, Session
+from ..display.caption import caption
+from ..errors import ChatError
+from ..pricing import format_cost
+from .doctor import examine
+
+__all__ = ["cache", "doctor", "history", "models", "new", "reopen"]
+
+
+def models(session: Session, line: str) -> None:
+    """Prints the models of the server, the configured one marked."""
+    _no_words("chat_models", line)
+    session.refresh()
+    note = ""
+    try:
+        names = session.loop.run(session.client.models(fresh=True))
+    except ChatError as error:
+        names = list(session.config.fallback_models)
+        note = f"the server cannot be asked ({error}); these are the configured ones"
+    chosen = session.config.model
+    lines = [f"{'*' if name == chosen else ' '} {name}" for name in names]
+    _print(*lines, *([f"Note: {note}"] if note else []))
+    if chosen and chosen not in names:
+        _print(f"Note: the configured model, {chosen}, is not among them")
+
+
+def history(session: Session, line: str) -> None:
+    """Prints the exchanges of a conversation, one line each."""
+    session.refresh()
+    conversation = Conversation.open(line, session=session) if line else session.conversation
+    exchanges, stale = conversation.exchanges(), conversation.stale()
+    if not exchanges:
+        _print("Nothing was said yet in this conversation.")
+        return
+    title = conversation.name or conversation.record.title
+    _print(f"{title} ({conversation.id[:8]}), {len(exchanges)} exchanges")
+    for number, exchange in enumerate(exchanges, 1):
+        mark = " · stale: an earlier cell changed since" if exchange.id in stale else ""
+        _print(
+            f"{number:>3}  {exchange.created:%Y-%m-%d %H:%M:%S} UTC  {caption(exchange)}{mark}",
+            f"     > {_start(exchange.prompt)}",
+            f"     {_start(exchange.text or exchange.error or '(no reply)')}",
+        )
+
+
+def new(session: Session, line: str) -> None:
+    """Starts a new conversation."""
+    session.refresh()
+    session.conversation = Conversation(line or None, session=session)
+    _print(f"A new conversation{f', {line}' if line else ''}. The one before is kept.")
+
+
+def reopen(session: Session, line: str) -> None:
+    """Opens a conversation, or lists those that can be."""
+    session.refresh()
+    if line:
+        session.conversation = Conversation.open(line.strip("'\""), session=session)
+        opened = session.conversation
+        exchanges = opened.exchanges()
+        _print(f"Opened {opened.name or opened.record.title}, {len(exchanges)} exchanges.")
+        if exchanges:
+            last = exchanges[-1]
+            _print(f"Last: > {_start(last.prompt)}", f"      {_start(last.text or '(no reply)')}")
+        return
+    records = session.history.conversations(limit=20)
+    if not records:
+        _print("There is no conversation yet.")
+    for record in records:
+        named = f"{record.name}: " if record.name else ""
+        _print(f"{record.id[:8]}  {record.used:%Y-%m-%d %H:%M} UTC  {named}{record.title or ''}")
+
+
+def cache(session: Session, line: str) -> None:
+    """Prints what the cache holds and what it saved; or empties it."""
+    session.refresh()
+    stored = session.client.cache
+    assert stored is not None
+    if line == "--clear":
+        _print(f"{stored.clear()} cached replies are gone.")
+        return
+    _no_words("chat_cache", line, "--clear")
+    stats = stored.stats()
+    saved = session.history.saved()
+    _print(
+        f"{stats.entries} replies, {stats.size_bytes / 2**20:.1f} MiB of {session.config.cache_mb}",
+        f"this kernel: {stats.hits} hits, {stats.misses} misses, {stats.faults} faults",
+        f"saved so far: {format_cost(saved)}",
+        "" if session.config.cache else "The cache is off: %chat_config cache true",
+    )
+
+
+def doctor(session: Session, line: str) -> None:
+    """Prints what was checked and what to do about what is wrong."""
+    _no_words("chat_doctor", line, "--ask")
+    session.refresh()
+    for finding in examine(session, ask=line == "--ask"):
+        _print(f"{'ok  ' if finding.good else 'MEND'}  {finding.what}: {finding.said}")
+
+
+def _no_words(magic: str, line: str, known: str = "") -> None:
+    if line not in ("", known):
+        also = f" but {known}" if known else ""
+        raise UsageError(f"%{magic} takes nothing{also}, not {line!r}")
+
+
+def _start(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 90 else line[:89] + "…"
+
+
+def _print(*lines: str) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines if line))

@@ -1,0 +1,106 @@
+"""The settings as traits, so that `%config ChatMagics` lists and sets them.
+
+They say nothing about defaults: None is «not set here», and `chat_magics.config` goes on looking
+in the environment. The key is no trait: `%config` would print it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics
+from traitlets import All, Bool, Dict, Float, Int, List, TraitError, Unicode, observe
+
+__all__ = ["Settings"]
+
+
+def _text(help: str) -> Any:
+    return Unicode(None, allow_none=True, help=help).tag(config=True)
+
+
+def _number(help: str) -> Any:
+    return Float(None, allow_none=True, help=help).tag(config=True)
+
+
+def _whole(help: str) -> Any:
+    return Int(None, allow_none=True, help=help).tag(config=True)
+
+
+def _switch(help: str) -> Any:
+    return Bool(None, allow_none=True, help=help).tag(config=True)
+
+
+class Settings(Magics):
+    """What `%config ChatMagics` shows; each as in `%chat_config`, None where not set here."""
+
+    base_url = _text("where the model server is; demo is the built-in demo model")
+    organization = _text("OpenAI organisation")
+    project = _text("OpenAI project")
+    keyring = _switch("keep the key in the system keyring")
+    model = _text("the model")
+    fallback_models = List(
+        Unicode(),
+        default_value=None,
+        allow_none=True,
+        help="listed where none can be asked",
+    ).tag(config=True)
+    api = _text("chat or responses")
+    system = _text("the system prompt")
+    temperature = _number("0 to 2")
+    max_tokens = _whole("longest reply, in tokens")
+    options = Dict(None, allow_none=True, help="further options of the API").tag(config=True)
+    max_prompt_chars = _whole("longest prompt, in characters as typed")
+    connect_timeout = _number("seconds to reach the server")
+    stall_timeout = _number("longest gap between bytes, seconds")
+    total_timeout = _number("seconds a reply may take in all")
+    max_attempts = _whole("requests for one reply, at most")
+    max_retry_seconds = _number("seconds for all retries together")
+    max_wait = _number("longest single wait, seconds")
+    transport = _text("auto, aiohttp or httpx")
+    cache = _switch("answer equal requests from the cache")
+    cache_ttl = _number("seconds that a cached reply is good for")
+    cache_mb = _whole("size limit of the cache, MiB")
+    requests_per_minute = _whole("limit over all kernels of this machine")
+    tokens_per_day = _whole("budget of tokens a day")
+    dollars_per_day = _number("budget of dollars a day")
+    tokens_per_conversation = _whole("budget of tokens a conversation")
+    dollars_per_conversation = _number("budget of dollars a conversation")
+    log_content = _switch("write prompts and replies into the log as well")
+    owner = _text("whose conversations these are")
+    history = _text("SQLAlchemy URL or path of the history")
+    home = _text("folder of history, cache and logs")
+    warm_up = _switch("import the heavy parts while the kernel is idle")
+
+    @observe(All)
+    def _makes_sense(self, change: Any) -> None:
+        """Takes back at once what `chat_magics.config` would refuse at the next question."""
+        name, value = change["name"], change["new"]
+        if value is None or name not in self.trait_names(config=True):
+            return
+        from ..config import resolve  # pydantic, when a setting is changed
+        from ..errors import ConfigError
+
+        try:
+            resolve({name: value})
+        except ConfigError as error:
+            setattr(self, name, change["old"])
+            raise TraitError(str(error).replace(" (argument)", "")) from None
+
+    def settings_here(self) -> dict[str, Any]:
+        """The settings that were set by `%config` or `%chat_config`, by name."""
+        names = self.trait_names(config=True)
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    def set_here(self, name: str, value: Any) -> None:
+        """Sets one, or unsets it by None; a value that does not make sense changes nothing.
+
+        Raises:
+            UsageError: there is no such setting, or the value does not make sense.
+        """
+        if name not in self.trait_names(config=True):
+            raise UsageError(f"there is no setting {name!r}; %chat_config lists them")
+        try:
+            setattr(self, name, value)
+        except TraitError as error:
+            raise UsageError(str(error)) from None

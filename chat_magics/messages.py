@@ -1,0 +1,154 @@
+"""The values that travel between the parts: Message, ChatRequest, Usage, Completion. All frozen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+__all__ = ["ChatRequest", "Completion", "Message", "Role", "Usage"]
+
+Role = Literal["system", "user", "assistant"]
+
+KEY_VERSION = 1
+"""Part of every cache key: raise it when the meaning of a stored completion changes."""
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Message(_Value):
+    """One message of a conversation, in OpenAI's words.
+
+    Args:
+        role: `system`, `user` or `assistant`.
+        content: the text.
+
+    Example:
+        >>> Message(role="user", content="Hello").model_dump()
+        {'role': 'user', 'content': 'Hello'}
+    """
+
+    role: Role
+    content: str
+
+
+class Usage(_Value):
+    """Tokens of one exchange.
+
+    Args:
+        prompt_tokens: tokens sent, cached ones included.
+        completion_tokens: tokens received, reasoning included.
+        cached_tokens: those of the prompt that the server had in its own cache.
+        reasoning_tokens: those of the completion that were thought and not shown.
+        estimated: True where the server told nothing and the figures are counted from the text.
+
+    Example:
+        >>> Usage(prompt_tokens=10, completion_tokens=5).total_tokens
+        15
+    """
+
+    prompt_tokens: int = Field(default=0, ge=0)
+    completion_tokens: int = Field(default=0, ge=0)
+    cached_tokens: int = Field(default=0, ge=0)
+    reasoning_tokens: int = Field(default=0, ge=0)
+    estimated: bool = False
+
+    @property
+    def total_tokens(self) -> int:
+        """Tokens sent and received."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+            estimated=self.estimated or other.estimated,
+        )
+
+
+class ChatRequest(_Value):
+    """What is sent to a model server: exactly this, and nothing that was not set.
+
+    Args:
+        base_url: where it goes, as configured (`demo` for the built-in demo model).
+        model: the model's name.
+        messages: in order, the system message first.
+        api: `chat` (chat completions) or `responses`.
+        options: further options of the API, as the user set them; `max_tokens` is neutral and
+            is named on the wire as the server wants it.
+        owner: whose request it is where several people share a server; part of the cache key.
+
+    Example:
+        >>> hello = Message(role="user", content="Hello")
+        >>> len(ChatRequest(base_url="demo", model="demo", messages=(hello,)).key)
+        64
+    """
+
+    base_url: str
+    model: str
+    messages: tuple[Message, ...]
+    api: Literal["chat", "responses"] = "chat"
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    owner: str = ""
+
+    @property
+    def key(self) -> str:
+        """The cache key: sha256 (hex) of the request's canonical JSON, schema version included."""
+        canonical: dict[str, Any] = {
+            "version": KEY_VERSION,
+            "base_url": self.base_url.rstrip("/"),
+            "api": self.api,
+            "model": self.model,
+            "messages": [[m.role, m.content] for m in self.messages],
+            "options": self.options,
+            "owner": self.owner,
+        }
+        text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Completion(_Value):
+    """One whole answer, with what it took to get it.
+
+    Args:
+        text: the reply.
+        model: the model that answered, in the server's words.
+        finish_reason: `stop`, `length`, `content_filter`, ...; None where the server gave none,
+            and then the reply may be cut (`truncated`).
+        usage: tokens of the answering attempt, or an estimate marked as one.
+        reasoning: thoughts that the server showed apart from the reply.
+        request_id: the server's id of the request.
+        latency: seconds from sending to the end, waits included.
+        time_to_first_token: seconds from sending to the first text; None without text.
+        attempts: HTTP requests made; 0 for a cache hit.
+        cached: True where it came from the cache and cost nothing.
+        stored_at: when the cached answer was first received (UTC).
+        wasted: estimated tokens of attempts that broke and were asked again; they are billed too.
+        notes: what a reader must be told, such as a parameter that was dropped.
+    """
+
+    text: str
+    model: str
+    finish_reason: str | None = None
+    usage: Usage = Usage()
+    reasoning: str = ""
+    request_id: str | None = None
+    latency: float = 0.0
+    time_to_first_token: float | None = None
+    attempts: int = 1
+    cached: bool = False
+    stored_at: datetime | None = None
+    wasted: Usage | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def truncated(self) -> bool:
+        """True where the reply was cut: by a token limit, or by an end without finish_reason."""
+        return self.finish_reason in (None, "length")

@@ -1,0 +1,242 @@
+"""What is transient, how long to wait, how often to ask again: a tenacity policy as a value."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import math
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import (
+    AuthenticationFailed,
+    BadResponse,
+    ChatError,
+    ConnectionFailed,
+    InvalidOption,
+    InvalidRequest,
+    ModelNotFound,
+    NotFound,
+    PermissionRefused,
+    PromptTooLong,
+    QuotaExhausted,
+    RateLimited,
+    RequestTimeout,
+    ServerUnavailable,
+)
+
+if TYPE_CHECKING:
+    from tenacity import AsyncRetrying, RetryCallState
+
+__all__ = ["RetryPolicy", "server_wait", "stream_error", "translate"]
+
+NEVER_TRANSIENT = frozenset(
+    {
+        "insufficient_quota",
+        "billing_hard_limit_reached",
+        "billing_not_active",
+        "invalid_api_key",
+        "account_deactivated",
+        "context_length_exceeded",
+        "model_not_found",
+        "invalid_request_error",
+        "content_policy_violation",
+    }
+)
+"""Error codes for which asking again cannot help, whatever the status says."""
+
+
+_BY_STATUS: Mapping[int, type[ChatError]] = {
+    400: InvalidRequest,
+    401: AuthenticationFailed,
+    403: PermissionRefused,
+    404: NotFound,
+    408: RequestTimeout,
+    413: PromptTooLong,
+    422: InvalidOption,
+    429: RateLimited,
+}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s)")
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often and how long a failed request is asked again.
+
+    Args:
+        attempts: requests in all.
+        seconds: for all attempts and waits together; no further attempt starts after them.
+        longest_wait: a server that asks for a longer wait (seconds) is not waited for.
+        first_wait: seconds before the second attempt where the server names no time; it doubles
+            with each attempt, with jitter.
+
+    Example:
+        >>> RetryPolicy(attempts=3).attempts
+        3
+    """
+
+    attempts: int = 4
+    seconds: float = 120.0
+    longest_wait: float = 60.0
+    first_wait: float = 0.5
+
+    def retrying(
+        self,
+        before_sleep: Callable[[RetryCallState], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> AsyncRetrying:
+        """The policy at work on one request; cancelling its task ends a wait at once."""
+        import tenacity  # at the first request, not at import
+
+        backoff = tenacity.wait_random_exponential(self.first_wait, max=max(self.first_wait, 8.0))
+        jitter = tenacity.wait_random(0, 0.25)
+
+        def wait(state: RetryCallState) -> float:
+            asked = _asked_wait(state)
+            return backoff(state) if asked is None else asked + jitter(state)
+
+        enough = tenacity.stop_after_attempt(self.attempts)
+        too_late = tenacity.stop_before_delay(self.seconds)
+
+        def stop(state: RetryCallState) -> bool:
+            too_long = (_asked_wait(state) or 0.0) > self.longest_wait
+            return too_long or enough(state) or too_late(state)
+
+        return tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(lambda e: isinstance(e, ChatError) and e.transient),
+            wait=wait,
+            stop=stop,
+            sleep=sleep,
+            before_sleep=before_sleep,
+            reraise=True,
+        )
+
+
+def _asked_wait(state: RetryCallState) -> float | None:
+    error = state.outcome.exception() if state.outcome else None
+    return error.retry_after if isinstance(error, ChatError) else None
+
+
+def server_wait(headers: Mapping[str, str], now: float | None = None) -> float | None:
+    """Seconds that a server asks to wait, from whichever header it uses.
+
+    Retry-After in seconds or as an HTTP date, retry-after-ms, and x-ratelimit-reset-* (Go
+    durations), which count only where the matching x-ratelimit-remaining-* is 0.
+
+    Args:
+        headers: of the answer, names in lower case.
+        now: seconds since the epoch; the clock's by default.
+
+    Example:
+        >>> server_wait({"retry-after-ms": "1500"})
+        1.5
+    """
+    for name, per_second in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        seconds = _number(headers.get(name))
+        if seconds is not None:
+            return seconds / per_second
+    if date := email.utils.parsedate_tz(headers.get("retry-after") or ""):
+        return max(0.0, email.utils.mktime_tz(date) - (time.time() if now is None else now))
+    waits = [
+        duration(headers.get(f"x-ratelimit-reset-{what}"))
+        for what in ("requests", "tokens")
+        if headers.get(f"x-ratelimit-remaining-{what}") == "0"
+    ]
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def duration(text: str | None) -> float | None:
+    """Seconds of a Go duration such as `6m0s` or `88ms`, or of a bare number.
+
+    Example:
+        >>> duration("1m30s")
+        90.0
+    """
+    seconds = _number(text)
+    if seconds is not None or not text:
+        return seconds
+    parts = list(_DURATION.finditer(text.strip()))
+    if "".join(part[0] for part in parts) != text.strip():
+        return None
+    return sum(float(part[1]) * _SECONDS[part[2]] for part in parts)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and value >= 0 else None
+
+
+def translate(error: Exception, host: str) -> ChatError:
+    """An error of the openai package, or of the HTTP below it, as one of ours.
+
+    Ours carry no request, so no key, and can be pickled; raise them `from None`.
+    """
+    import openai  # loaded already where one of its errors is at hand
+
+    if isinstance(error, openai.APIStatusError):
+        return _from_status(error, host)
+    if isinstance(error, openai.APITimeoutError) or "Timeout" in type(error).__name__:
+        return RequestTimeout(
+            f"{host} did not answer in time (connect_timeout, stall_timeout)", transient=True
+        )
+    if isinstance(error, openai.APIError) and not isinstance(error, openai.APIConnectionError):
+        return stream_error({"message": error.message, "code": error.code, "type": error.type})
+    reason = str(error.__cause__ or error) or type(error).__name__
+    return ConnectionFailed(f"no connection to {host}: {_first_line(reason)}", transient=True)
+
+
+def _from_status(error: Any, host: str) -> ChatError:
+    headers = {name.lower(): value for name, value in error.response.headers.items()}
+    status, code = error.status_code, str(error.code or "") or None
+    told = {"code": code, "param": error.param, "request_id": headers.get("x-request-id")}
+    never = {str(error.code), str(error.type)} & NEVER_TRANSIENT
+    asked = {"true": True, "false": False}.get(headers.get("x-should-retry", ""))
+    transient = not never and (status in (408, 409, 425, 429) or status >= 500)
+    told["transient"] = transient if asked is None or never else asked
+    told["retry_after"] = server_wait(headers)
+    said = _said(error)
+    if code == "model_not_found":
+        return ModelNotFound(f"{host}: {said}", **told)
+    if status == 429 and never:
+        return QuotaExhausted(f"{host}: no credit left ({said}): see the account's billing", **told)
+    if status == 401:
+        return AuthenticationFailed(
+            f"{host} does not accept the key: set it by %chat_config api_key", **told
+        )
+    kind = _BY_STATUS.get(status, ServerUnavailable if status >= 500 else BadResponse)
+    return kind(f"{host} ({status}): {said}", **told)
+
+
+def _said(error: Any) -> str:
+    """What the server said, in one line; a page of HTML only by name."""
+    body = error.body
+    message = body.get("message") or body.get("detail") if isinstance(body, dict) else body
+    text = str(message or error.response.reason_phrase or "no reason given")
+    return "a web page instead of an answer" if text.lstrip().startswith("<") else _first_line(text)
+
+
+def _first_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 300 else line[:300] + "…"
+
+
+def stream_error(error: Any) -> ChatError:
+    """The error object that a server sent inside a 200 answer, as one of ours."""
+    told = error if isinstance(error, dict) else {"message": str(error)}
+    code = str(told.get("code") or told.get("type") or "")
+    message = f"the server broke off: {told.get('message') or code or 'no reason given'}"
+    if code == "insufficient_quota":
+        return QuotaExhausted(message, code=code)
+    if code in ("rate_limit_exceeded", "429"):
+        return RateLimited(message, code=code, transient=True)
+    never = {code, str(told.get("type") or "")} & NEVER_TRANSIENT
+    if never:
+        return BadResponse(message, code=code)
+    return ServerUnavailable(message, code=code or None, transient=True)

@@ -1,0 +1,39 @@
+"""What every test stands on: a home of its own, no settings from outside, and a model server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chat_server import ChatServer
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home; the environment of who runs the tests neither helps nor harms."""
+    for name in list(os.environ):
+        if name.startswith(("OPENAI_", "CHAT_MAGICS_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("CHAT_MAGICS_HOME", str(folder))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+@pytest.fixture
+def server() -> Iterator[ChatServer]:
+    """A model server; the test fails where a request was not what OpenAI's types allow."""
+    with ChatServer() as started:
+        yield started
+    assert started.violations == []
+
+
+@pytest.fixture
+def streams() -> Path:
+    """The folder of recorded streams of real servers."""
+    return Path(__file__).parent / "streams"
