@@ -57,8 +57,9 @@ class LoopThread:
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=_serve, args=(loop,), name=self._name, daemon=True)
         thread.start()
+        if self._pid not in (0, os.getpid()):
+            self._closing.clear()  # what the parent registered is the parent's to close
         self._loop, self._thread, self._pid = loop, thread, os.getpid()
-        self._closing.clear()
         atexit.register(_close_if_alive, weakref.ref(self))
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
@@ -94,13 +95,17 @@ class LoopThread:
         loop, thread = self._loop, self._thread
         if loop is None or thread is None or self._pid != os.getpid():
             return
+        closing, self._closing = self._closing, []
         self._loop = None
-        if thread.is_alive() and thread is not threading.current_thread():
-            asyncio.run_coroutine_threadsafe(_wind_up(self._closing), loop).result(timeout=5)
+        try:
+            if thread.is_alive() and thread is not threading.current_thread():
+                asyncio.run_coroutine_threadsafe(_wind_up(closing), loop).result(timeout=5)
+        finally:
             loop.call_soon_threadsafe(loop.stop)
-            thread.join(timeout=5)
-        if not loop.is_running():
-            loop.close()
+            if thread is not threading.current_thread():
+                thread.join(timeout=5)
+            if not loop.is_running():
+                loop.close()
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
@@ -113,8 +118,10 @@ async def _wind_up(closing: list[Callable[[], Coroutine[Any, Any, None]]]) -> No
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    for close in closing:
-        await close()
+    results = await asyncio.gather(*(close() for close in closing), return_exceptions=True)
+    for failure in results:
+        if isinstance(failure, BaseException):
+            raise failure
 
 
 def _close_if_alive(reference: weakref.ref[LoopThread]) -> None:

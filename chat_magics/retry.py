@@ -48,10 +48,13 @@ NEVER_TRANSIENT = frozenset(
 )
 """Error codes for which asking again cannot help, whatever the status says."""
 
+_NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+
 
 _BY_STATUS: Mapping[int, type[ChatError]] = {
     400: InvalidRequest,
     401: AuthenticationFailed,
+    402: QuotaExhausted,
     403: PermissionRefused,
     404: NotFound,
     408: RequestTimeout,
@@ -139,8 +142,9 @@ def server_wait(headers: Mapping[str, str], now: float | None = None) -> float |
         seconds = _number(headers.get(name))
         if seconds is not None:
             return seconds / per_second
-    if date := email.utils.parsedate_tz(headers.get("retry-after") or ""):
-        return max(0.0, email.utils.mktime_tz(date) - (time.time() if now is None else now))
+    date = _seconds_of_date(headers.get("retry-after"))
+    if date is not None:
+        return max(0.0, date - (time.time() if now is None else now))
     waits = [
         duration(headers.get(f"x-ratelimit-reset-{what}"))
         for what in ("requests", "tokens")
@@ -162,7 +166,16 @@ def duration(text: str | None) -> float | None:
     parts = list(_DURATION.finditer(text.strip()))
     if "".join(part[0] for part in parts) != text.strip():
         return None
-    return sum(float(part[1]) * _SECONDS[part[2]] for part in parts)
+    seconds = sum(float(part[1]) * _SECONDS[part[2]] for part in parts)
+    return seconds if math.isfinite(seconds) else None
+
+
+def _seconds_of_date(text: str | None) -> float | None:
+    date = email.utils.parsedate_tz(text or "")
+    try:
+        return email.utils.mktime_tz(date) if date else None
+    except (ValueError, OverflowError):  # a year that no calendar has
+        return None
 
 
 def _number(text: str | None) -> float | None:
@@ -189,22 +202,24 @@ def translate(error: Exception, host: str) -> ChatError:
     if isinstance(error, openai.APIError) and not isinstance(error, openai.APIConnectionError):
         return stream_error({"message": error.message, "code": error.code, "type": error.type})
     reason = str(error.__cause__ or error) or type(error).__name__
-    return ConnectionFailed(f"no connection to {host}: {_first_line(reason)}", transient=True)
+    return ConnectionFailed(f"no connection to {host}: {_one_line(reason)}", transient=True)
 
 
 def _from_status(error: Any, host: str) -> ChatError:
     headers = {name.lower(): value for name, value in error.response.headers.items()}
     status, code = error.status_code, str(error.code or "") or None
-    told = {"code": code, "param": error.param, "request_id": headers.get("x-request-id")}
+    param = error.param if isinstance(error.param, str) else None
+    told: dict[str, Any] = {"code": code, "param": param}
+    told["request_id"] = headers.get("x-request-id")
     never = {str(error.code), str(error.type)} & NEVER_TRANSIENT
     asked = {"true": True, "false": False}.get(headers.get("x-should-retry", ""))
-    transient = not never and (status in (408, 409, 425, 429) or status >= 500)
+    transient = not never and _is_transient(status)
     told["transient"] = transient if asked is None or never else asked
     told["retry_after"] = server_wait(headers)
     said = _said(error)
-    if code == "model_not_found":
+    if code == "model_not_found" or (status == 404 and "model" in said.lower()):
         return ModelNotFound(f"{host}: {said}", **told)
-    if status == 429 and never:
+    if status == 429 and never & _NO_CREDIT:
         return QuotaExhausted(f"{host}: no credit left ({said}): see the account's billing", **told)
     if status == 401:
         return AuthenticationFailed(
@@ -219,24 +234,31 @@ def _said(error: Any) -> str:
     body = error.body
     message = body.get("message") or body.get("detail") if isinstance(body, dict) else body
     text = str(message or error.response.reason_phrase or "no reason given")
-    return "a web page instead of an answer" if text.lstrip().startswith("<") else _first_line(text)
+    return "a web page instead of an answer" if text.lstrip().startswith("<") else _one_line(text)
 
 
-def _first_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 300 else line[:300] + "…"
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _is_transient(status: int) -> bool:
+    return status in (408, 409, 425, 429) or status >= 500
 
 
 def stream_error(error: Any) -> ChatError:
     """The error object that a server sent inside a 200 answer, as one of ours."""
     told = error if isinstance(error, dict) else {"message": str(error)}
     code = str(told.get("code") or told.get("type") or "")
-    message = f"the server broke off: {told.get('message') or code or 'no reason given'}"
-    if code == "insufficient_quota":
+    said = _one_line(str(told.get("message") or code or "no reason given"))
+    message = f"the server broke off: {said}"
+    named = {code, str(told.get("type") or "")}
+    if named & _NO_CREDIT:
         return QuotaExhausted(message, code=code)
-    if code in ("rate_limit_exceeded", "429"):
+    if code == "rate_limit_exceeded":
         return RateLimited(message, code=code, transient=True)
-    never = {code, str(told.get("type") or "")} & NEVER_TRANSIENT
-    if never:
+    if re.fullmatch("[45][0-9][0-9]", code):  # gateways pass on the status of the model behind them
+        kind = _BY_STATUS.get(int(code), ServerUnavailable if code[0] == "5" else BadResponse)
+        return kind(message, code=code, transient=_is_transient(int(code)))
+    if named & NEVER_TRANSIENT:
         return BadResponse(message, code=code)
     return ServerUnavailable(message, code=code or None, transient=True)

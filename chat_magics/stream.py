@@ -20,6 +20,7 @@ from .retry import stream_error
 
 __all__ = ["ChatDecoder", "Decoder", "ResponsesDecoder"]
 
+_BOM = b"\xef\xbb\xbf"
 _REPLACEMENT = "\ufffd"
 
 
@@ -63,7 +64,9 @@ class Decoder(ABC):
             raise self._failure
         self._tail += data
         if not self._kind:
-            self._tail = self._tail.removeprefix(b"\xef\xbb\xbf")
+            if len(self._tail) < len(_BOM) and _BOM.startswith(self._tail):
+                return ""
+            self._tail = self._tail.removeprefix(_BOM)
             self._kind = _kind_of_body(self._tail)
         if self._kind != "sse":
             return ""
@@ -111,7 +114,9 @@ class Decoder(ABC):
             self._data.append(line[6:] if line[5:6] == b" " else line[5:])
         elif line[:6] == b"event:":
             self._event = line[6:].strip()
-        elif not line and self._data:
+        elif not line and not self._data:
+            self._event = b""
+        elif not line:
             data = b"\n".join(self._data) if len(self._data) > 1 else self._data[0]
             event, self._event = self._event, b""
             self._data = []
@@ -135,7 +140,7 @@ class Decoder(ABC):
         """JSON with an escaped half of a surrogate pair, which only the standard library reads."""
         try:
             return json.loads(data.decode("utf-8", "replace"))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BadResponse("the server sent broken JSON in its stream", transient=True) from None
 
     def _take(self, chunk: dict[str, Any], event: bytes, pieces: list[str]) -> None:
@@ -195,13 +200,13 @@ class ChatDecoder(Decoder):
     """Chunks of chat completions (https://platform.openai.com/docs/api-reference/chat-streaming)."""
 
     def _read(self, chunk: dict[str, Any], pieces: list[str]) -> None:
-        self.model = chunk.get("model") or self.model
+        self.model = _name(chunk.get("model")) or self.model
         if usage := chunk.get("usage"):
             self.usage = _usage(usage, "prompt_tokens", "completion_tokens")
         for choice in chunk.get("choices") or ():
             if choice.get("index"):
                 continue  # n > 1 is refused before sending; some servers send it all the same
-            self.finish_reason = choice.get("finish_reason") or self.finish_reason
+            self.finish_reason = _name(choice.get("finish_reason")) or self.finish_reason
             if delta := choice.get("delta"):
                 self._read_message(delta, pieces)
 
@@ -237,13 +242,15 @@ class ResponsesDecoder(Decoder):
             pieces.append(self._text(chunk.get("delta")))
         elif kind.startswith("response.reasoning") and kind.endswith(".delta"):
             self.reasoning.append(self._text(chunk.get("delta")))
+        elif kind == "error":  # some servers leave out the line that names the event
+            raise stream_error(chunk)
         elif kind == "response.failed":
             raise stream_error((chunk.get("response") or {}).get("error") or {})
         elif kind in ("response.completed", "response.incomplete"):
             self._end(chunk.get("response") or {})
             self.done = True
         elif kind == "response.created":
-            self.model = (chunk.get("response") or {}).get("model")
+            self.model = _name((chunk.get("response") or {}).get("model"))
 
     def _read_whole(self, body: dict[str, Any], pieces: list[str]) -> None:
         if not isinstance(body.get("output"), list):
@@ -254,8 +261,8 @@ class ResponsesDecoder(Decoder):
         self._end(body)
 
     def _end(self, response: dict[str, Any]) -> None:
-        self.model = response.get("model") or self.model
-        reason = (response.get("incomplete_details") or {}).get("reason")
+        self.model = _name(response.get("model")) or self.model
+        reason = _name((response.get("incomplete_details") or {}).get("reason"))
         self.finish_reason = {None: "stop", "max_output_tokens": "length"}.get(reason, reason)
         if usage := response.get("usage"):
             self.usage = _usage(usage, "input_tokens", "output_tokens")
@@ -272,6 +279,10 @@ def _encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _name(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _count(value: Any) -> int:

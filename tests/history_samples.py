@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from chat_magics.history import ConversationRecord, Exchange, History
 
-__all__ = ["ask", "begun", "make", "start_python"]
+__all__ = ["ask", "begun", "intact", "make", "start_python"]
 
 
 def make(conversation: ConversationRecord, prompt: str = "Hello", **values: Any) -> Exchange:
@@ -37,6 +39,12 @@ def ask(history: History, talk: ConversationRecord, prompt: str = "Hello", **fin
     done = exchange.model_copy(update={"status": "complete", "text": "Hi!", **final})
     history.finish(done)
     return done, talk
+
+
+def intact(path: Path) -> bool:
+    """True where SQLite finds no fault in the whole file."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("pragma integrity_check").fetchall() == [("ok",)]
 
 
 _IMPORTS = """

@@ -14,6 +14,28 @@ from tests.history_samples import ask, begun, make
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=timezone.utc)
 
+FINAL = {
+    "status": "stopped",
+    "ended": datetime(2026, 11, 22, 15, 0, 0, 123456, tzinfo=timezone.utc),
+    "model": "demo-2",
+    "text": "half \x10\x10 an \x00 answer",
+    "reasoning": "hm",
+    "finish_reason": "length",
+    "usage": Usage(prompt_tokens=3, completion_tokens=4, cached_tokens=1, estimated=True),
+    "wasted": Usage(prompt_tokens=3, reasoning_tokens=2),
+    "cost": 0.1 + 0.2,
+    "saved": 0.0,
+    "latency": 1.5,
+    "time_to_first_token": 0.25,
+    "attempts": 2,
+    "cached": True,
+    "stored_at": datetime(2026, 11, 21, 1, 2, 3, tzinfo=timezone(timedelta(hours=2))),
+    "request_id": "req",
+    "error_type": "RequestTimeout",
+    "error": "no reply",
+    "notes": ("dropped top_k", "\x00"),
+}
+
 
 @pytest.fixture
 def path(tmp_path):
@@ -55,29 +77,7 @@ def test_every_field_of_an_exchange_comes_back_as_it_was_stored(history, path):
         execution="e1",
         supersedes="f" * 32,
     )
-    final = exchange.model_copy(
-        update={
-            "status": "stopped",
-            "ended": datetime(2026, 11, 22, 15, 0, 0, 123456, tzinfo=timezone.utc),
-            "model": "demo-2",
-            "text": "half \x10\x10 an \x00 answer",
-            "reasoning": "hm",
-            "finish_reason": "length",
-            "usage": Usage(prompt_tokens=3, completion_tokens=4, cached_tokens=1, estimated=True),
-            "wasted": Usage(prompt_tokens=3, reasoning_tokens=2),
-            "cost": 0.1 + 0.2,
-            "saved": 0.0,
-            "latency": 1.5,
-            "time_to_first_token": 0.25,
-            "attempts": 2,
-            "cached": True,
-            "stored_at": datetime(2026, 11, 21, 1, 2, 3, tzinfo=timezone(timedelta(hours=2))),
-            "request_id": "req",
-            "error_type": "RequestTimeout",
-            "error": "no reply",
-            "notes": ("dropped top_k", "\x00"),
-        }
-    )
+    final = exchange.model_copy(update=FINAL)
     history.finish(final)
     again = reopened(history, path)
     stored = again.exchange(exchange.id)

@@ -15,7 +15,7 @@ from chat_magics.history import History
 from chat_magics.history.faults import FileUnusable
 from chat_magics.history.schema import LAYOUT, Layout
 from chat_magics.history.store import open_file
-from tests.history_samples import ask, begun, make, start_python
+from tests.history_samples import ask, begun, intact, make, start_python
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def test_when_the_disk_is_full_the_chat_goes_on_in_memory_and_the_file_stays_goo
     assert 3 < len(kept) < 60
     ask(history, history.conversations()[0])
     history.close()
-    assert sqlite3.connect(path).execute("pragma integrity_check").fetchone() == ("ok",)
+    assert intact(path)
 
 
 OLD = """

@@ -88,7 +88,7 @@ def test_a_killed_kernel_leaves_its_reply_interrupted(url):
     )
     exchange_id = kernel.stdout.readline().strip()
     kernel.kill()
-    kernel.wait()
+    kernel.communicate()
     history = History(url, on_warning=pytest.fail)
     kept = history.exchange(exchange_id)
     assert (kept.status, kept.text) == ("interrupted", "half")
@@ -143,7 +143,9 @@ def test_after_a_crash_of_the_server_the_history_reconnects(postgres, url):
 
 
 def test_a_forked_child_writes_on_a_connection_of_its_own(url):
-    assert start_python(FORK, url).wait() == 0
+    parent = start_python(FORK, url)
+    assert parent.communicate()[0] == ""
+    assert parent.returncode == 0
     history = History(url, on_warning=pytest.fail)
     prompts = [exchange.prompt for exchange in history.exchanges()]
     assert sorted(prompts) == ["after", "before", "child", "parent"]

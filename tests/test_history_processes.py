@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -19,7 +18,7 @@ from chat_magics.history.filelock import file_lock
 from chat_magics.history.process import this_process
 from chat_magics.history.schema import exchanges
 from chat_magics.history.store import CHECKPOINT_EVERY, lock_of
-from tests.history_samples import begun, start_python
+from tests.history_samples import begun, intact, start_python
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def test_a_kernel_killed_in_mid_reply_leaves_prompt_and_partial_as_interrupted(p
     assert live.exchange(exchange_id).status == "streaming"
     live.close()
     kernel.kill()
-    kernel.wait()
+    kernel.communicate()
     history = History(path, on_warning=pytest.fail)
     kept = history.exchange(exchange_id)
     assert (kept.status, kept.prompt, kept.text) == ("interrupted", "my prompt", "half a rep")
@@ -147,7 +146,7 @@ def test_two_processes_that_write_at_once_lose_nothing(path, guard_before):
         assert history.conversation(talk).path == tuple(exchange.id for exchange in kept)
         assert {exchange.status for exchange in kept} == {"complete"}
     history.close()
-    assert sqlite3.connect(path).execute("pragma integrity_check").fetchone() == ("ok",)
+    assert intact(path)
 
 
 def test_the_write_ahead_log_is_merged_now_and_then_while_the_file_stays_open(path):
@@ -191,9 +190,11 @@ history.close()
 
 
 def test_a_forked_child_writes_on_a_connection_of_its_own(path):
-    assert start_python(FORK, path).wait() == 0
+    parent = start_python(FORK, path)
+    assert parent.communicate()[0] == ""
+    assert parent.returncode == 0
     history = History(path, on_warning=pytest.fail)
     prompts = [exchange.prompt for exchange in history.exchanges()]
     assert sorted(prompts) == ["after", "before", "child", "parent"]
     history.close()
-    assert sqlite3.connect(path).execute("pragma integrity_check").fetchone() == ("ok",)
+    assert intact(path)

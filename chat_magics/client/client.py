@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..config import ChatConfig, Sourced
 from ..errors import (
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from ..cache import CompletionCache
     from ..limits import RateLimiter
-    from .transport import Transport
 
 __all__ = ["ChatClient", "Sending"]
 
@@ -53,6 +52,13 @@ class Sending:
     use_cache: bool = True
     refresh: bool = False
     within_budget: Callable[[], Awaitable[None]] | None = None
+
+
+class _InForce(NamedTuple):
+    """The settings that hold for one reply, from its start to its end."""
+
+    config: ChatConfig
+    sources: Sourced
 
 
 class ChatClient:
@@ -112,41 +118,53 @@ class ChatClient:
         Raises:
             ChatError: see the tree in `chat_magics.errors`.
         """
-        self._check(request)
+        rules = _InForce(self.config, self.sources)
+        self._check(request, rules)
         started = time.monotonic()
-        completion = await self._cached(request, emit, sending)
+        completion = await self._cached(request, emit, sending, rules)
         return completion.model_copy(update={"latency": time.monotonic() - started})
 
-    def _check(self, request: ChatRequest) -> None:
+    def _check(self, request: ChatRequest, rules: _InForce) -> None:
+        if request.base_url.rstrip("/") != rules.config.base_url:
+            raise InvalidRequest(
+                f"this request is for {request.base_url}, but base_url is now "
+                f"{rules.config.base_url}: ask again"
+            )
         if not request.messages:
             raise InvalidRequest("there is nothing to send: the list of messages is empty")
         for message in request.messages:
             check_text(message.content, f"the {message.role} message")
         check_options(request.options)
 
-    async def _cached(self, request: ChatRequest, emit: Emit, sending: Sending) -> Completion:
+    async def _cached(
+        self, request: ChatRequest, emit: Emit, sending: Sending, rules: _InForce
+    ) -> Completion:
         cache = self.cache if sending.use_cache else None
         if cache and not sending.refresh and (found := cache.get(request)):
             emit(Text(found.text))
             return found.model_copy(update={"time_to_first_token": None})
-        completion = await self._limited(request, emit, sending)
+        completion = await self._limited(request, emit, sending, rules)
         if cache:
             await asyncio.get_running_loop().run_in_executor(None, cache.put, request, completion)
         return completion
 
-    async def _limited(self, request: ChatRequest, emit: Emit, sending: Sending) -> Completion:
+    async def _limited(
+        self, request: ChatRequest, emit: Emit, sending: Sending, rules: _InForce
+    ) -> Completion:
         if sending.within_budget:
             await sending.within_budget()
-        if self.limiter and self.config.requests_per_minute:
-            await self._take_turn(self.limiter, emit, request.owner)
-        return await self._within_deadline(request, emit)
+        if self.limiter and rules.config.requests_per_minute:
+            await self._take_turn(self.limiter, emit, request.owner, rules.config)
+        return await self._within_deadline(request, emit, rules)
 
-    async def _take_turn(self, limiter: RateLimiter, emit: Emit, owner: str) -> None:
+    async def _take_turn(
+        self, limiter: RateLimiter, emit: Emit, owner: str, config: ChatConfig
+    ) -> None:
         waited = 0.0
         while wait := await asyncio.to_thread(limiter.acquire, owner):
-            if waited + wait > self.config.max_wait:
+            if waited + wait > config.max_wait:
                 raise RateLimitReached(
-                    f"{self.config.requests_per_minute} requests a minute are reached "
+                    f"{config.requests_per_minute} requests a minute are reached "
                     f"(requests_per_minute): again in {wait:.0f} s",
                     retry_after=wait,
                 )
@@ -154,17 +172,19 @@ class ChatClient:
             await asyncio.sleep(wait)
             waited += wait
 
-    async def _within_deadline(self, request: ChatRequest, emit: Emit) -> Completion:
-        limit = self.config.total_timeout
+    async def _within_deadline(
+        self, request: ChatRequest, emit: Emit, rules: _InForce
+    ) -> Completion:
+        limit = rules.config.total_timeout
         try:
-            return await asyncio.wait_for(self._retried(request, emit), limit)
+            return await asyncio.wait_for(self._retried(request, emit, rules), limit)
         except asyncio.TimeoutError:
             raise RequestTimeout(
                 f"the reply took longer than {limit:g} s (total_timeout): raise it, or ask for less"
             ) from None
 
-    async def _retried(self, request: ChatRequest, emit: Emit) -> Completion:
-        config = self.config
+    async def _retried(self, request: ChatRequest, emit: Emit, rules: _InForce) -> Completion:
+        config = rules.config
         policy = RetryPolicy(config.max_attempts, config.max_retry_seconds, config.max_wait)
         progress = Progress(emit)
 
@@ -176,15 +196,17 @@ class ChatClient:
         try:
             async for attempt in policy.retrying(before_sleep=announce):
                 with attempt:
-                    return await self._adapted(request, progress)
+                    return await self._adapted(request, progress, rules)
         except ModelNotFound as error:
-            raise await self._with_models(error, request.model) from None
+            raise await self._with_models(error, request.model, rules) from None
         raise AssertionError("tenacity either returns or raises")
 
-    async def _adapted(self, request: ChatRequest, progress: Progress) -> Completion:
+    async def _adapted(
+        self, request: ChatRequest, progress: Progress, rules: _InForce
+    ) -> Completion:
         """One attempt, sent again at once without what the server said that it does not take."""
-        transport = self._transport()
-        adaption = self._adaption(request)
+        transport = self._servers.transport(*rules)
+        adaption = self._adaption(request, rules.config)
         while True:
             body = adaption.body(request)
             progress.sending()
@@ -198,21 +220,25 @@ class ChatClient:
             else:
                 return await progress.completion(request, streamed)
 
-    def _adaption(self, request: ChatRequest) -> Adaption:
-        modern = self.config.at_openai or self.config.host.endswith(".openai.azure.com")
+    def _adaption(self, request: ChatRequest, config: ChatConfig) -> Adaption:
+        modern = config.at_openai or config.host.endswith(".openai.azure.com")
         return self._adaptions.setdefault(
             (request.base_url, request.model),
             Adaption("max_completion_tokens" if modern else "max_tokens"),
         )
 
-    async def _with_models(self, error: ModelNotFound, model: str) -> ModelNotFound:
+    async def _with_models(
+        self, error: ModelNotFound, model: str, rules: _InForce
+    ) -> ModelNotFound:
         try:
-            names = await self.models()
+            names = await self._listed(rules)
         except ChatError:
             return error  # what matters is the model; that the list fails too adds nothing
+        if not names:
+            return error
         listed = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
         return ModelNotFound(
-            f"{self.config.host} has no model {model!r}; it has {listed}",
+            f"{rules.config.host} has no model {model!r}; it has {listed}",
             code=error.code,
             param=error.param,
             request_id=error.request_id,
@@ -224,9 +250,12 @@ class ChatClient:
         Raises:
             ChatError: it cannot be asked.
         """
-        url = self.config.base_url
-        if fresh or url not in self._models:
-            self._models[url] = await self._transport().models()
+        return await self._listed(_InForce(self.config, self.sources), fresh=fresh)
+
+    async def _listed(self, rules: _InForce, *, fresh: bool = False) -> list[str]:
+        url = rules.config.base_url
+        if fresh or not self._models.get(url):
+            self._models[url] = await self._servers.transport(*rules).models()
         return self._models[url]
 
     def known_models(self) -> list[str]:
@@ -244,12 +273,9 @@ class ChatClient:
             raise ModelNotFound(f"{self.config.host} lists no model: set one (model)")
         return names[0]
 
-    def _transport(self) -> Transport:
-        return self._servers.transport(self.config, self.sources)
-
     def prepare(self) -> None:
         """Imports what a request needs and makes the client, so that the first one is quick."""
-        self._transport()
+        self._servers.transport(self.config, self.sources)
 
     def close(self) -> None:
         """Ends the loop, the connections, the demo model and the cache."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -59,14 +60,28 @@ def check_options(options: Mapping[str, Any]) -> None:
             raise InvalidOption(f"option {name} cannot be set: use {_OURS[name]}", param=name)
         if name == "n" and value != 1:
             raise InvalidOption("option n must be 1: a conversation has one reply", param=name)
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InvalidOption(f"option {name} must be a finite number", param=name)
+        _check_json(name, value)
         low, high = _RANGES.get(name, (-math.inf, math.inf))
-        if name in _RANGES and not (isinstance(value, int | float) and low <= value <= high):
+        if name in _RANGES and not (_is_number(value) and low <= value <= high):
             raise InvalidOption(f"option {name} must be a number from {low} to {high}", param=name)
     tokens = options.get("max_tokens")
-    if tokens is not None and not (isinstance(tokens, int) and tokens > 0):
+    if tokens is not None and not (type(tokens) is int and tokens > 0):
         raise InvalidOption("option max_tokens must be a whole number above 0", param="max_tokens")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _check_json(name: str, value: Any) -> None:
+    try:
+        json.dumps([name, value], allow_nan=False, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidOption(f"option {name!a} holds half of a surrogate pair") from None
+    except (ValueError, TypeError, RecursionError):
+        raise InvalidOption(
+            f"option {name} must be JSON, with finite numbers", param=name
+        ) from None
 
 
 class Adaption:
@@ -77,39 +92,39 @@ class Adaption:
     """
 
     def __init__(self, neutral_name: str) -> None:
-        self._renamed: dict[str, str | None] = {"max_tokens": neutral_name}
+        self._limit_name = neutral_name
+        self._refused_names: set[str] = set()
 
     def body(self, request: ChatRequest) -> dict[str, Any]:
         """The JSON body, but for model and messages: only what was set, named as it is taken."""
         body: dict[str, Any] = dict(request.options)
         if request.api == "responses":
-            return self._applied({**body, "store": False}, {"max_tokens": "max_output_tokens"})
-        return self._applied({**body, "stream_options": {"include_usage": True}}, {})
-
-    def _applied(self, body: dict[str, Any], fixed: Mapping[str, str]) -> dict[str, Any]:
-        names = {**self._renamed, **fixed}
+            body["store"] = False
+            names = {"max_tokens": "max_output_tokens"}
+        else:
+            body["stream_options"] = {"include_usage": True}
+            names = dict.fromkeys(("max_tokens", *self._refused_names), self._limit_name)
+            names = {name: to for name, to in names.items() if name in _MAX_TOKENS}
         named = ((names.get(name, name), value) for name, value in body.items())
-        return {name: value for name, value in named if name is not None}
+        return {name: value for name, value in named if name not in self._refused_names}
 
     def learn(self, error: ChatError, body: Mapping[str, Any]) -> str | None:
         """Takes in a refusal; what is done about it, or None where it is about something else."""
         if error.status not in (400, 422):
             return None
-        name = self._refused(error, body)
-        if name is None or name in ("store", "messages"):
+        name = self._named(error, body)
+        if name is None or name == "store":
             return None
+        self._refused_names.add(name)
         if name in _MAX_TOKENS:
             other = _MAX_TOKENS[1 - _MAX_TOKENS.index(name)]
-            if self._renamed.get("max_tokens") == name and not self._renamed.get("tried"):
-                self._renamed.update(max_tokens=other, tried="tried")
+            if other not in self._refused_names:
+                self._limit_name = other
                 return f"the server takes {other} instead of {name}"
-            self._renamed["max_tokens"] = None
-            return "the server takes no limit of tokens: sent without it"
-        self._renamed[name] = None
         return f"the server does not take {name} for this model: sent without it"
 
     @staticmethod
-    def _refused(error: ChatError, body: Mapping[str, Any]) -> str | None:
+    def _named(error: ChatError, body: Mapping[str, Any]) -> str | None:
         if not _REFUSED.search(f"{error.code} {error.message}"):
             return None
         if error.param:

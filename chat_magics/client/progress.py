@@ -38,16 +38,19 @@ class Progress:
 
     def text(self, text: str) -> None:
         """Text has come; the first after a break makes void what came before it."""
+        self._make_void()
+        if self.first_token is None:
+            self.first_token = time.monotonic() - self._started
+        self.pieces.append(text)
+        self._emit(Text(text))
+
+    def _make_void(self) -> None:
         if self._broke:
             discarded, self.pieces = "".join(self.pieces), []
             self.wasted.append(discarded)
             self._emit(Restarted(self._broke, discarded))
             self.notes.append("asked again: the stream broke in the middle")
             self._broke = ""
-        if self.first_token is None:
-            self.first_token = time.monotonic() - self._started
-        self.pieces.append(text)
-        self._emit(Text(text))
 
     def failed(self, reason: str, wait: float | None, attempt: int, attempts: int) -> None:
         """An attempt failed and another follows after a wait of so many seconds."""
@@ -57,6 +60,7 @@ class Progress:
 
     async def completion(self, request: ChatRequest, streamed: Streamed) -> Completion:
         """The whole answer, with an estimate where the server told no usage."""
+        self._make_void()  # also where the new reply is empty
         decoder, text = streamed.decoder, "".join(self.pieces)
         notes = [*self.notes, *decoder.notes]
         if decoder.finish_reason is None:

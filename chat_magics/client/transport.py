@@ -31,6 +31,7 @@ _UNPACED_SECONDS = 0.25
 _PACE_SECONDS = 0.02
 _SMALL_READ = 2048
 _DRAIN_SECONDS = 1.0
+_LONGEST_MESSAGE = 400
 _FAILURES: tuple[type[Exception], ...] = (
     openai.OpenAIError,
     httpx.HTTPError,
@@ -81,12 +82,12 @@ class Transport:
                     on_text(text)
                 return Streamed(decoder, response.headers.get("x-request-id"))
         except ChatError as error:
-            raise self._without_key(error) from None
+            raise self._presentable(error) from None
         except _FAILURES as failure:
             told = translate(failure, self.host)
             if decoder.chunks and isinstance(told, ConnectionFailed):
                 told.restate(f"{self.host} broke the connection in mid-reply")
-            raise self._without_key(told) from None
+            raise self._presentable(told) from None
 
     def _call(self, request: ChatRequest, body: dict[str, Any]) -> tuple[Decoder, Any]:
         messages: Any = [{"role": m.role, "content": m.content} for m in request.messages]
@@ -118,7 +119,7 @@ class Transport:
             page = await self._client.models.list(timeout=10, extra_headers=self._headers)
             return [str(model.id) for model in page.data or ()]
         except _FAILURES as error:
-            raise self._without_key(translate(error, self.host)) from None
+            raise self._presentable(translate(error, self.host)) from None
         except (AttributeError, TypeError, ValueError):
             raise ChatError(f"{self.host} answers, but not with a list of models") from None
 
@@ -126,10 +127,17 @@ class Transport:
         """Closes the connections."""
         await self._client.close()
 
-    def _without_key(self, error: ChatError) -> ChatError:
-        if self._key and self._key in error.message:
-            error.restate(error.message.replace(self._key, "***"))
+    def _presentable(self, error: ChatError) -> ChatError:
+        """Without the key, which some servers repeat, and not longer than a person reads."""
+        message = self._redacted(error.message) or ""
+        longer = len(message) > _LONGEST_MESSAGE
+        error.restate(message[:_LONGEST_MESSAGE] + "…" if longer else message)
+        error.code, error.param = self._redacted(error.code), self._redacted(error.param)
+        error.request_id = self._redacted(error.request_id)
         return error
+
+    def _redacted(self, text: str | None) -> str | None:
+        return text.replace(self._key, "***") if text and self._key else text
 
 
 async def _paced(chunks: AsyncIterator[bytes], decoder: Decoder) -> AsyncIterator[bytes]:

@@ -17,7 +17,8 @@ PREFIX = "CHAT_MAGICS_"
 
 
 def _also(name: str, openai_name: str) -> AliasChoices:
-    return AliasChoices(name, PREFIX + name.upper(), openai_name)
+    # Not the bare name: API_KEY and PROJECT of an environment belong to other programs.
+    return AliasChoices(PREFIX + name.upper(), openai_name)
 
 
 class ChatConfig(BaseSettings):
@@ -121,6 +122,8 @@ class ChatConfig(BaseSettings):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be like https://host/v1, or demo")
+        if not url.isprintable() or " " in url or not _has_good_port(url):
+            raise ValueError("holds a character or a port that a URL cannot have")
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("must hold no user, password, query or fragment")
         return url
@@ -129,6 +132,11 @@ class ChatConfig(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, text: str | None) -> str | None:
         return (text or "").strip() or None
+
+    @field_validator("home")
+    @classmethod
+    def _home_of_user(cls, home: Path) -> Path:
+        return home.expanduser()
 
     @classmethod
     def settings_customise_sources(
@@ -149,8 +157,8 @@ class ChatConfig(BaseSettings):
 
     @property
     def at_openai(self) -> bool:
-        """True where the server is OpenAI's own."""
-        return self.host == "api.openai.com"
+        """True where the server is OpenAI's own, and nobody can listen on the way to it."""
+        return self.host == "api.openai.com" and urlsplit(self.base_url).scheme == "https"
 
     @property
     def on_loopback(self) -> bool:
@@ -161,6 +169,13 @@ class ChatConfig(BaseSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+
+def _has_good_port(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def default_home() -> Path:

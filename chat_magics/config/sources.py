@@ -81,10 +81,14 @@ def _layers(
     yield "environment", _by_field(EnvSettingsSource(ChatConfig))
     dotenv = folder / ".env"
     if dotenv.is_file() and os.access(dotenv, os.R_OK):
-        yield (
-            ".env in the working folder",
-            _by_field(DotEnvSettingsSource(ChatConfig, env_file=dotenv, env_file_encoding="utf-8")),
-        )
+        yield ".env in the working folder", _by_field(_dotenv_source(dotenv))
+
+
+def _dotenv_source(path: Path) -> DotEnvSettingsSource:
+    try:
+        return DotEnvSettingsSource(ChatConfig, env_file=path, env_file_encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8: save it as such, or remove it") from None
 
 
 def _by_field(source: EnvSettingsSource) -> dict[str, Any]:

@@ -179,6 +179,7 @@ class Conversation:
         check_options(ask.options)
 
     def _start(self, reply: Reply) -> Callable[[Status], None]:
+        self.session.check_open()
         turn = Turn(self, reply, reply.ask)
         self.session.loop.post(turn.start)
 
@@ -193,8 +194,8 @@ class Conversation:
     def record(self) -> ConversationRecord:
         """Its id, name, title and path, as stored."""
         if self._record is None:
-            origin = self.session.origin
-            self._record = self.session.store_now(lambda h: h.new_conversation(None, origin))
+            self.session.loop.run(self.load())
+        assert self._record is not None
         return self._record
 
     @property
@@ -237,18 +238,26 @@ class Conversation:
         Raises:
             NotFound: no version of it is in the path.
         """
-        family = [version.id for version in self.versions(exchange)]
-        place = next((id for id in self.path if id in family), None)
-        if place is None:
-            raise NotFound("no version of this exchange is in the conversation now")
-        path = [exchange if id == place else id for id in self.path]
-        self.set_path(path)
+        family = {version.id for version in self.versions(exchange)}
+
+        def changed(path: Sequence[str]) -> list[str]:
+            if family.isdisjoint(path):
+                raise NotFound("no version of this exchange is in the conversation now")
+            return [exchange if id in family else id for id in path]
+
+        self.session.loop.run(self._change_path(changed))
 
     def set_path(self, path: Sequence[str]) -> None:
-        """Makes these exchanges the context, in this order."""
-        own = self.id
-        self._record = self.session.store_now(lambda history: history.set_path(own, path))
-        self._loaded = False
+        """Makes these exchanges the context, in this order, after the reply that is under way."""
+        self.session.loop.run(self._change_path(lambda _: path))
+
+    async def _change_path(self, change: Callable[[Sequence[str]], Sequence[str]]) -> None:
+        async with self.turn:
+            await self.load()
+            own, path = self.id, change(self.path)
+            record = await self.session.store(lambda history: history.set_path(own, path))
+            await self._know(path)
+            self._record = record
 
     def plan(self, ask: Ask) -> Plan:
         """What an ask would send and cost; nothing is sent."""
@@ -293,12 +302,15 @@ class Conversation:
         """Reads what is not known yet: the record of a new one, the exchanges of an opened one."""
         origin = self.session.origin
         if self._record is None:
-            self._record = await self.session.store(lambda h: h.new_conversation(None, origin))
+            new = await self.session.store(lambda h: h.new_conversation(None, origin))
+            self._record = self._record or new  # another may have waited for it as well
         if not self._loaded:
-            path = self._record.path
-            found = await self.session.store(lambda history: history.exchanges(ids=path))
-            self._known.update({exchange.id: exchange for exchange in found})
+            await self._know(self._record.path)
             self._loaded = True
+
+    async def _know(self, path: Sequence[str]) -> None:
+        found = await self.session.store(lambda history: history.exchanges(ids=path))
+        self._known.update({exchange.id: exchange for exchange in found})
 
     def took(self, exchange: Exchange, record: ConversationRecord) -> None:
         """Takes in what a turn stored."""

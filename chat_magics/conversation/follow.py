@@ -7,6 +7,8 @@ from ..errors import StreamRestarted
 
 __all__ = ["Follow"]
 
+_DIFFERS = "the reply was asked again and differs: str(reply) is whole"
+
 
 class Follow:
     """Turns events into text for who only appends: text after a restart must go on with it."""
@@ -28,11 +30,20 @@ class Follow:
         self._again += text
         shorter = min(len(self._again), len(self._given))
         if self._again[:shorter] != self._given[:shorter]:
-            raise StreamRestarted("the reply was asked again and differs: str(reply) is whole")
+            raise StreamRestarted(_DIFFERS)
         if len(self._again) <= len(self._given):
             return ""
         fresh, self._given, self._again = self._again[shorter:], self._again, None
         return fresh
+
+    def end(self) -> None:
+        """Nothing more comes.
+
+        Raises:
+            StreamRestarted: the new text is shorter than what was given before.
+        """
+        if self._again is not None and self._again != self._given:
+            raise StreamRestarted(_DIFFERS)
 
     def _after_restart(self, events: list[Event]) -> list[Text]:
         texts: list[Text] = []

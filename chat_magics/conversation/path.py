@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..errors import NotFound
 from ..messages import Message
 
 if TYPE_CHECKING:
@@ -36,16 +37,19 @@ class Place:
         supersedes: the exchange whose place it takes.
         at_once: False where the path changes only when an answer has come, so that a failed
             regenerate or edit leaves the old one standing.
+        alone: the new exchange is no part of the path.
     """
 
     before: tuple[str, ...]
     after: tuple[str, ...] = ()
     supersedes: str | None = None
     at_once: bool = True
+    alone: bool = False
 
     def with_exchange(self, exchange: str) -> tuple[str, ...]:
         """The path with the new exchange in its place."""
-        return (*self.before, exchange, *self.after)
+        own = () if self.alone else (exchange,)
+        return (*self.before, *own, *self.after)
 
 
 def find_place(
@@ -67,20 +71,21 @@ def find_place(
         replaces: regenerate: the exchange whose place it takes.
         cut: edit: what follows `replaces` leaves the path as well.
         alone: neither sent with the path nor put into it.
+
+    Raises:
+        NotFound: what it `replaces` left the path, in every version.
     """
     path = tuple(path)
-    if alone:
-        return Place(before=(), after=path, at_once=False)
     if replaces is not None:
-        at = path.index(replaces)
+        at = _standing(path, exchanges, replaces)
         after = () if cut else path[at + 1 :]
-        return Place(path[:at], after, supersedes=replaces, at_once=False)
-    if cell is None:
-        return Place(path)
-    own = [id for id in path if exchanges[id].cell == cell.id]
-    same = [id for id in own if exchanges[id].execution == cell.execution]
+        return Place(path[:at], after, supersedes=path[at], at_once=False)
+    own = [id for id in path if cell and exchanges[id].cell == cell.id]
+    same = [id for id in own if cell and exchanges[id].execution == cell.execution]
     earlier = [id for id in own if id not in same]
     kept = tuple(id for id in path if id not in earlier)
+    if alone:
+        return Place((), kept, alone=True)
     if same:
         at = kept.index(same[-1]) + 1
     elif earlier:
@@ -88,6 +93,17 @@ def find_place(
     else:
         at = len(kept)
     return Place(kept[:at], kept[at:], supersedes=earlier[0] if earlier and not same else None)
+
+
+def _standing(path: Sequence[str], exchanges: Mapping[str, Exchange], id: str) -> int:
+    """Where this exchange stands in the path, or what took its place since."""
+    for at, version in enumerate(path):
+        older: str | None = version
+        while older is not None:
+            if older == id:
+                return at
+            older = exchanges[older].supersedes if older in exchanges else None
+    raise NotFound("what was to be asked again has left the conversation: bring it back first")
 
 
 def messages_of(

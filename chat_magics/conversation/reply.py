@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import math
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from .turn import Ask
 
 __all__ = ["Reply"]
+
+# A wait without end cannot be interrupted on Windows.
+_LONGEST_SLEEP = 0.5
 
 
 class Reply:
@@ -93,12 +98,18 @@ class Reply:
         Returns:
             True where it has ended.
         """
-        for _ in self.batches(timeout=0.5 if timeout is None else timeout):
-            if timeout is not None:
-                break
+        self.send()
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        try:
+            with self._changed:
+                while not self._ended and (left := until - time.monotonic()) > 0:
+                    self._changed.wait(min(left, _LONGEST_SLEEP))
+        except KeyboardInterrupt:
+            self.interrupt()
+            raise
         return self._ended
 
-    def batches(self, timeout: float = 0.5) -> Generator[list[Event], None, None]:
+    def batches(self, timeout: float = _LONGEST_SLEEP) -> Generator[list[Event], None, None]:
         """All events from the beginning, in lists as they come; an empty one after `timeout` s."""
         self.send()
         seen = 0
@@ -109,7 +120,7 @@ class Reply:
                         self._changed.wait(timeout)
                     fresh, ended = self._events[seen:], self._ended
             except KeyboardInterrupt:
-                self._interrupt()
+                self.interrupt()
                 raise
             seen += len(fresh)
             if fresh or not ended:
@@ -117,7 +128,8 @@ class Reply:
             if ended and seen == len(self._events):
                 return
 
-    def _interrupt(self) -> None:
+    def interrupt(self) -> None:
+        """Stops it as the kernel's interrupt does, and waits until what came is kept."""
         self.stop("interrupted")
         with self._changed:
             self._changed.wait_for(lambda: self._ended, timeout=5)
@@ -136,6 +148,7 @@ class Reply:
             if text := follow.take(events):
                 yield text
         self._raise()
+        follow.end()
 
     async def __aiter__(self) -> AsyncIterator[str]:
         follow, seen = Follow(), 0
@@ -145,13 +158,15 @@ class Reply:
             if text := follow.take(fresh):
                 yield text
         self._raise()
+        follow.end()
 
     async def _signals(self) -> AsyncIterator[None]:
         """One signal for each time something came, on the caller's own event loop."""
         loop, came = asyncio.get_running_loop(), asyncio.Event()
 
         def watch() -> None:
-            loop.call_soon_threadsafe(came.set)
+            with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits there
+                loop.call_soon_threadsafe(came.set)
 
         self._watchers.append(watch)
         self.send()
@@ -258,9 +273,9 @@ class Reply:
 
     @property
     def seconds(self) -> float:
-        """From sending to the end; waits."""
-        self.wait()
-        return self._seconds or 0.0
+        """From sending to the end, without the time it queued; waits."""
+        final = self._final
+        return (final and final.latency) or self._seconds or 0.0
 
     @property
     def elapsed(self) -> float:

@@ -93,10 +93,9 @@ class Session:
             # A person in IPython sees the failure in the cell; a second line would be noise.
             failure_level=logging.INFO if current_shell() else logging.ERROR,
         )
-        self._history: History | None = None
-        self._store = ThreadPoolExecutor(1, thread_name_prefix="chat_magics-store")
-        self._running: set[Turn] = set()
         self._conversation: Conversation | None = None
+        self._closed = False
+        self._own_process()
         self._apply()
 
     @classmethod
@@ -165,14 +164,37 @@ class Session:
 
     # History, on one thread of its own: a locked file must not stop the loop
 
+    def _own_process(self) -> None:
+        """What a forked child cannot share with its parent: the thread, and the open file."""
+        self._pid = os.getpid()
+        self._history: History | None = None
+        self._store = ThreadPoolExecutor(1, thread_name_prefix="chat_magics-store")
+        self._running: set[Turn] = set()
+
     async def store(self, work: Callable[[History], T]) -> T:
         """The result of work on the history; runs on the loop, and is not cut off by a stop."""
         future = asyncio.get_running_loop().run_in_executor(self._store, self._with_history, work)
         return await asyncio.shield(future)
 
     def store_now(self, work: Callable[[History], T]) -> T:
-        """The same for any other thread; blocks."""
+        """The same for any other thread; blocks.
+
+        Raises:
+            ChatError: the session is closed.
+        """
+        self.check_open()
         return self._store.submit(self._with_history, work).result()
+
+    def check_open(self) -> None:
+        """Does nothing where the session can be used; a forked child gets what it needs.
+
+        Raises:
+            ChatError: it is closed.
+        """
+        if self._closed:
+            raise ChatError("this session is closed: make a new one")
+        if self._pid != os.getpid():
+            self._own_process()
 
     def _with_history(self, work: Callable[[History], T]) -> T:
         if self._history is None:
@@ -289,9 +311,12 @@ class Session:
         self.store_now(lambda history: history.durable)
 
     def close(self) -> None:
-        """Stops what runs, keeps what came, and lets go of everything."""
-        if self._running:
-            self.loop.run(self._stop_all())
+        """Stops what runs, keeps what came, and lets go of everything; once more does nothing."""
+        if self._closed:
+            return
+        self.check_open()
+        self.loop.run(self._stop_all())
+        self._closed = True
         self.client.close()
         if self._history is not None:
             self._store.submit(self._history.close).result()

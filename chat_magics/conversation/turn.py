@@ -210,7 +210,7 @@ class Turn:
         latency = completion.latency if completion and completion.latency else self._reply.elapsed
         exchange = await asyncio.to_thread(ended, begun, completion, status, error, latency=latency)
         path: tuple[str, ...] | None = None
-        if exchange.answered and not self._place.at_once and not self._ask.alone:
+        if exchange.answered and not self._place.at_once:
             path = self._place.with_exchange(exchange.id)
         record = self._conversation.record
         await self._session.store(lambda history: history.finish(exchange, path))

@@ -53,6 +53,7 @@ def show(reply: Reply, *, format: Format = "markdown", quiet: bool = False) -> N
     try:
         _stream(reply, output)
     except KeyboardInterrupt:
+        reply.interrupt()
         _finish(reply, output)
         raise
     _finish(reply, output)

@@ -60,8 +60,12 @@ class History:
         self._store = ResilientStore(
             os.fspath(place), on_warning=on_warning, replenish=self._add_what_streams
         )
-        if self._store.read(exchanges.has_streaming):
-            self._store.write(exchanges.interrupt_dead)
+        try:
+            if self._store.read(exchanges.has_streaming):
+                self._store.write(exchanges.interrupt_dead)
+        except BaseException:
+            self._store.close()
+            raise
 
     @property
     def durable(self) -> bool:
@@ -72,8 +76,6 @@ class History:
     def place(self) -> str:
         """Where it is kept, for a person: a path, a URL without its password, or `in memory`."""
         return self._store.name
-
-    # Conversations
 
     def new_conversation(self, name: str | None = None, origin: str = "") -> ConversationRecord:
         """A fresh conversation that leaves no row until its first exchange begins, or `add`."""
@@ -149,8 +151,6 @@ class History:
             NotFound: no conversation of this id is stored.
         """
         return self._change(id, title=title)
-
-    # Exchanges
 
     def begin(
         self, exchange: Exchange, conversation: ConversationRecord, path: Sequence[str]

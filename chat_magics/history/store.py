@@ -81,6 +81,8 @@ class Store:
 
     def close(self) -> None:
         """Close the database; the last process that has it open merges its write-ahead log."""
+        if os.getpid() != self._pid:
+            self._part_from_parent()
         try:
             with self._write_lock():
                 self._engine.dispose()
@@ -141,8 +143,12 @@ def open_server(url: str) -> Store:
     """
     engine, name = server_engine(url)
     store = Store(engine, name)
-    if store.read(version_of) != LAYOUT.version:
-        store.write(prepare)
+    try:
+        if store.read(version_of) != LAYOUT.version:
+            store.write(prepare)
+    except BaseException:
+        store.close()
+        raise
     return store
 
 

@@ -113,7 +113,7 @@ def _no_words(magic: str, line: str, known: str = "") -> None:
 
 def _start(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= 90 else line[:89] + "…"
+    return line if len(line) <= 72 else line[:71] + "…"
 
 
 def _print(*lines: str) -> None:

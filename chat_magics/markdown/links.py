@@ -61,6 +61,8 @@ def _shows(text: str, name: str) -> bool:
     """True where the text of a link does not hide, or pretend another, host."""
     host = name.lower().removeprefix("www.")
     said = re.sub(r"^\s*(?:https?://|mailto:)?(?:www\.)?", "", text.lower())
+    if text.strip() == name:
+        return True
     if said.startswith(host) and not re.match(r"[\w.@-]", said[len(host) :]):
         return True
     hosts = {found.lower().removeprefix("www.") for found in _HOST_LIKE.findall(text)}

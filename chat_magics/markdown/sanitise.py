@@ -30,7 +30,8 @@ _MATHML_ATTRIBUTES = (
 _MATH_CLASSES = {"chat-magics-math", "mathjax_process", "tex2jax_process"}
 
 _TAGS = frozenset(f"{_PROSE} {_MATHML}".split())
-_ATTRIBUTES = {
+_ATTRIBUTES: dict[str, set[str]] = {
+    "*": set(),  # without it nh3 lets `title` and `lang` through on every tag
     **{tag: set(_MATHML_ATTRIBUTES.split()) for tag in _MATHML.split()},
     "a": {"href", "title"},
     "ol": {"start"},

@@ -30,6 +30,8 @@ _LONG = 8_192
 """Characters from which the open block is not parsed at each update."""
 _GROWTH = 1.125
 """By how much a long open block grows until it is parsed again: the cost stays linear."""
+_HUGE = 131_072
+"""Characters from which the open block is not parsed again before it is over."""
 
 _AT_ONCE = re.compile("")
 _AFTER_BLANK = re.compile(r"[ \t]*\n")
@@ -125,7 +127,7 @@ class MarkdownStream:
         self._env["streaming"] = False
         blocks = parse(self._tail, self._env)
         updates = self._finished(blocks)
-        if not blocks and self._shown:
+        if not blocks and self._shown is not None:
             updates = [BlockUpdate(self._index, "", "", closed=True)]
         self._tail, self._shown = "", None
         return updates
@@ -140,7 +142,8 @@ class MarkdownStream:
         return bool(whole)
 
     def _is_due(self) -> bool:
-        if len(self._tail) < _LONG or len(self._tail) >= self._parsed * _GROWTH:
+        size = len(self._tail)
+        if size < _LONG or (size < _HUGE and size >= self._parsed * _GROWTH):
             return True
         over = self._fence or _FRESH_LINE
         return over.search(self._tail, self._lines_seen) is not None

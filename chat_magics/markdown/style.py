@@ -7,7 +7,8 @@ __all__ = ["STYLE"]
 # Code brings its own background along with its colours, so that where the host has no variables
 # the literals meet each other and not an unknown page: 4.5:1 at least on white. With the host's,
 # the background is --jp-layout-color0, on which the editor's colours are AA in light and dark;
-# on --jp-cell-editor-background its comments are not.
+# on --jp-cell-editor-background its comments are not. (In JupyterLab's dark theme they are 4.15:1
+# even so, hence the mix with the text's colour: 5.9:1 in both.)
 STYLE = """\
 .chat-magics { line-height: 1.55; overflow-wrap: anywhere; }
 .chat-magics > :first-child { margin-top: 0; }
@@ -77,7 +78,11 @@ STYLE = """\
 }
 .chat-magics :is(.pg-o) { color: var(--jp-mirror-editor-operator-color, #8a00c2); }
 .chat-magics :is(.pg-c, .pg-c1, .pg-ch, .pg-cm, .pg-cp, .pg-cs) {
-  color: var(--jp-mirror-editor-comment-color, #347070); font-style: italic;
+  color: color-mix(
+    in srgb, var(--jp-mirror-editor-comment-color, #347070) 80%,
+    var(--jp-content-font-color1, #212121)
+  );
+  font-style: italic;
 }
 """
 """CSS for what `wrap` gives, for a caption under it, and for an error; it fetches nothing."""

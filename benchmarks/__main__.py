@@ -1,0 +1,60 @@
+"""Measures the figures, prints them, and keeps a whole set of them in docs/benchmarks.md.
+
+Ends with status 1 where one of them passes its limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from . import report
+from .cells import display_growth, first_question, iopub
+from .hits import cache_hit
+from .pairs import Row
+from .place import Place, prepared
+from .start import first_text, load_ext
+from .streams import first_token, growth, paced_token, token
+
+_FIGURES: dict[str, Callable[[Place], list[Row]]] = {
+    "load_ext": load_ext,
+    "first_text": first_text,
+    "first_question": first_question,
+    "first_token": first_token,
+    "token": token,
+    "paced_token": paced_token,
+    "cache_hit": cache_hit,
+    "growth": growth,
+    "display_growth": display_growth,
+    "iopub": iopub,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures what was named, or all."""
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_FIGURES))
+    names = parser.parse_args(arguments).names
+    if unknown := set(names) - set(_FIGURES):
+        parser.error(f"no figure {', '.join(sorted(unknown))}; there are {', '.join(_FIGURES)}")
+    rows = _measured(names or list(_FIGURES))
+    print(report.table(rows))
+    if not names:
+        report.write(rows)
+    return 0 if all(row.ok for row in rows) else 1
+
+
+def _measured(names: Sequence[str]) -> list[Row]:
+    rows: list[Row] = []
+    with prepared() as place:
+        for name in names:
+            started = time.perf_counter()
+            rows += _FIGURES[name](place)
+            print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""The command `chat-magics`: the demo model as a server, and JupyterLab ready to chat."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from .config import key_to_send, resolve_sourced
+from .errors import ChatError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; the exit status.
+
+    Args:
+        arguments: of the command line; those of this process by default.
+
+    Example:
+        >>> main(["demo", "--speed", "0"])
+        2
+    """
+    parsed = _parser().parse_args(arguments)
+    try:
+        status: int = parsed.run(parsed)
+    except ChatError as error:
+        print(f"chat-magics: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 0
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="chat-magics", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    demo = commands.add_parser("demo", help="serve the built-in demo model to any OpenAI client")
+    demo.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
+    demo.add_argument("--host", default="127.0.0.1", help="address to listen at (default loopback)")
+    demo.add_argument("--speed", type=float, default=60.0, help="tokens a second (default 60)")
+    demo.set_defaults(run=_demo)
+    lab = commands.add_parser("lab", help="open JupyterLab; without a key, on the demo model")
+    lab.add_argument("rest", nargs=argparse.REMAINDER, help="a notebook, and options of JupyterLab")
+    lab.set_defaults(run=_lab)
+    return parser
+
+
+def _demo(parsed: argparse.Namespace) -> int:
+    from .demo import serve
+
+    def ready(url: str) -> None:
+        print(f"The demo model answers at {url} (no key is needed; Ctrl-C ends it)", flush=True)
+
+    serve(parsed.port, parsed.host, parsed.speed, on_ready=ready)
+    return 0
+
+
+def _lab(parsed: argparse.Namespace) -> int:
+    config, sources = resolve_sourced()
+    if config.at_openai and key_to_send(config, sources)[0] is None:
+        os.environ["CHAT_MAGICS_BASE_URL"] = "demo"
+        print(
+            "No key is set (OPENAI_API_KEY): the notebooks talk to the built-in demo model, "
+            "behind which no language model stands.",
+            flush=True,
+        )
+    command = [sys.executable, "-m", "jupyterlab", *parsed.rest]
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in command:
+        command.append("--allow-root")  # JupyterLab refuses to start for root without it
+    try:
+        os.execv(command[0], command)
+    except OSError as error:
+        raise ChatError(f"JupyterLab cannot be started ({error.strerror})") from None

@@ -1,0 +1,168 @@
+"""Real JupyterLab and a real Chromium, as a person would use them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+from playwright.sync_api import Page, expect, sync_playwright
+from typing_extensions import Self
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+# Without these Chromium looks for its maker's hosts at each start.
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+HERE = re.compile(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:")
+IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
+NOTHING_RUNS = (
+    "() => document.querySelector('" + IDLE + "') && "
+    "![...document.querySelectorAll('.jp-InputPrompt')].some(p => p.innerText.includes('*'))"
+)
+
+
+class Lab:
+    """A JupyterLab server of its own home, serving one folder of notebooks.
+
+    Args:
+        folder: for the notebooks and the home.
+        environment: variables for the kernels, such as CHAT_MAGICS_BASE_URL.
+    """
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.folder = folder
+        self._home = folder / "home"
+        self._port = _free_port()
+        self._environment = {
+            **os.environ,
+            "HOME": str(self._home),
+            "CHAT_MAGICS_HOME": str(self._home / "chat_magics"),
+            **environment,
+        }
+
+    def __enter__(self) -> Self:
+        settings = self._home / ".jupyter/lab/user-settings/@jupyterlab/apputils-extension"
+        settings.mkdir(parents=True)
+        (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+        command += [
+            f"--port={self._port}",
+            "--ServerApp.port_retries=0",
+            "--IdentityProvider.token=",
+        ]
+        self._log = (self.folder / "lab.log").open("w")
+        self._process = subprocess.Popen(
+            [*command, f"--ServerApp.root_dir={self.folder}"],
+            env=self._environment,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._wait_until_it_answers()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.killpg(self._process.pid, signal.SIGTERM)
+        self._process.wait(timeout=30)
+        self._log.close()
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def _wait_until_it_answers(self) -> None:
+        while True:
+            assert self._process.poll() is None, (self.folder / "lab.log").read_text()
+            try:
+                urlopen(f"{self.url}/api", timeout=1).close()
+            except (URLError, OSError):
+                continue
+            return
+
+    def use_dark_theme(self) -> None:
+        """Chooses the dark theme, as a person does in the settings."""
+        settings = self._home / ".jupyter/lab/user-settings/@jupyterlab/apputils-extension"
+        (settings / "themes.jupyterlab-settings").write_text('{"theme": "JupyterLab Dark"}')
+
+    def write(self, name: str, *cells: str) -> None:
+        """Puts a notebook with these code cells into the folder."""
+        sources = [new_code_cell(source, id=f"cell-{n}") for n, source in enumerate(cells)]
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook = new_notebook(cells=sources, metadata={"kernelspec": kernel})
+        nbformat.write(notebook, self.folder / name)
+
+    def read(self, name: str) -> str:
+        """The notebook's file, as text."""
+        return json.dumps(json.loads((self.folder / name).read_text()))
+
+
+@dataclass
+class Sheet:
+    """A notebook open in the browser, with what the page complained of and whom it asked."""
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+
+    def run(self, number: int, *, wait: bool = True) -> None:
+        """Runs a cell by keyboard."""
+        prompt = self.page.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt").nth(number)
+        before = prompt.inner_text()
+        prompt.click()
+        self.page.keyboard.press("Control+Enter")
+        expect(prompt).not_to_have_text(before, timeout=60_000)
+        if wait:
+            self.wait_idle()
+
+    def wait_idle(self) -> None:
+        """Waits until no cell runs."""
+        self.page.wait_for_function(NOTHING_RUNS, timeout=60_000)
+
+    def output(self, number: int) -> str:
+        """The visible text of a cell's output."""
+        area = self.page.locator(".jp-Notebook .jp-CodeCell").nth(number).locator(".jp-OutputArea")
+        return area.last.inner_text()
+
+
+@contextmanager
+def opened(lab: Lab, name: str, *, width: int = 1180) -> Iterator[Sheet]:
+    """A notebook of the lab in a new browser, its kernel ready."""
+    executable = next(found for program in CHROMIUM if (found := shutil.which(program)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        page = browser.new_page(viewport={"width": width, "height": 1000})
+        sheet = Sheet(page)
+        page.on("console", lambda m: sheet.errors.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: sheet.errors.append(str(error)))
+        page.on("request", lambda r: None if HERE.match(r.url) else sheet.outside.append(r.url))
+        page.goto(f"{lab.url}/lab/tree/{name}?reset")
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+        page.get_by_text(re.compile(r"\| Idle$")).wait_for(timeout=60_000)
+        yield sheet
+        browser.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
