@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import pickle
-from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 from chat_magics import errors
 from chat_magics.errors import ChatError, RateLimited, ServerUnavailable
 from chat_magics.retry import RetryPolicy, duration, server_wait, stream_error, translate
+from tests.chat_server import ChatServer, Status
 
 KEY = "sk-canary-0123456789"
 NOW = 1_800_000_000.0
@@ -76,24 +76,17 @@ def test_no_duration_however_odd_does_harm(text: str) -> None:
 @example("Mon, 01 Jan 0000 00:00:00 +9999", "")
 @example("31 31 31 31:31:31 31", "")
 def test_no_header_however_odd_does_harm(after: str, reset: str) -> None:
-    wait = server_wait(
-        {**SPENT, "retry-after": after, "x-ratelimit-reset-tokens": reset}, now=0.0
-    )
+    wait = server_wait({**SPENT, "retry-after": after, "x-ratelimit-reset-tokens": reset}, now=0.0)
     assert wait is None or 0 <= wait < float("inf")
 
 
 def refused(
-    status: int, error: Any = None, headers: dict[str, str] | None = None, text: str | None = None
+    server: ChatServer, status: int, body: Any = None, headers: dict[str, str] | None = None
 ) -> ChatError:
-    """Ours for what openai raises at such an answer; asked by its own client, over its transport."""
-
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        if text is not None:
-            return httpx2.Response(status, headers=headers, text=text)
-        return httpx2.Response(status, headers=headers, json={"error": error or {"message": "no"}})
-
-    http = httpx2.Client(transport=httpx2.MockTransport(answer))
-    with openai.OpenAI(api_key=KEY, max_retries=0, http_client=http) as client:
+    """Ours for what the openai package raises where a server answers so."""
+    error = {"error": body} if isinstance(body, dict) else body
+    server.models_answer = Status(status, error, headers or {})
+    with openai.OpenAI(api_key=KEY, base_url=server.url, max_retries=0) as client:
         with pytest.raises(openai.OpenAIError) as caught:
             client.models.list()
         return translate(caught.value, "host")
@@ -129,9 +122,9 @@ def refused(
     ],
 )
 def test_every_status_has_its_error_and_is_transient_or_not(
-    status: int, error: dict[str, Any], kind: str, transient: bool
+    server: ChatServer, status: int, error: dict[str, Any], kind: str, transient: bool
 ) -> None:
-    ours = refused(status, error)
+    ours = refused(server, status, error)
     assert (type(ours).__name__, ours.transient) == (kind, transient)
     assert pickle.loads(pickle.dumps(ours)).message == ours.message
 
@@ -146,47 +139,36 @@ def test_every_status_has_its_error_and_is_transient_or_not(
     ],
 )
 def test_the_server_may_say_itself_whether_to_retry(
-    status: int, code: str | None, asked: str, transient: bool
+    server: ChatServer, status: int, code: str | None, asked: str, transient: bool
 ) -> None:
-    error = refused(status, {"code": code, "message": "m"}, {"x-should-retry": asked})
+    error = refused(server, status, {"code": code, "message": "m"}, {"x-should-retry": asked})
     assert error.transient is transient
 
 
-def test_an_error_keeps_what_helps_and_no_more() -> None:
+def test_an_error_keeps_what_helps_and_no_more(server: ChatServer) -> None:
     headers = {"x-request-id": "req_1", "Retry-After": "3"}
     body = {"message": "two\n  lines", "code": "c", "param": "p"}
-    error = refused(429, body, headers)
+    error = refused(server, 429, body, headers)
     assert error.message == "host (429): two lines"
     assert (error.code, error.param, error.request_id) == ("c", "p", "req_1")
     assert (error.retry_after, error.__cause__, KEY in repr(vars(error))) == (3.0, None, False)
 
 
 @pytest.mark.parametrize("param", [5, ["a"], {"a": 1}])
-def test_a_parameter_that_is_no_name_is_left_out(param: Any) -> None:
-    assert refused(400, {"message": "m", "param": param}).param is None
+def test_a_parameter_that_is_no_name_is_left_out(server: ChatServer, param: Any) -> None:
+    assert refused(server, 400, {"message": "m", "param": param}).param is None
 
 
-def test_the_key_of_a_401_is_not_repeated() -> None:
-    error = refused(401, {"message": f"Incorrect API key provided: {KEY}"})
+def test_the_key_of_a_401_is_not_repeated(server: ChatServer) -> None:
+    error = refused(server, 401, {"message": f"Incorrect API key provided: {KEY}"})
     assert error.message == "host does not accept the key: set it by %chat_config api_key"
 
 
-def test_a_web_page_is_named_and_not_quoted() -> None:
-    assert refused(502, text=" <html>…</html>").message == (
+def test_a_web_page_is_named_and_not_quoted(server: ChatServer) -> None:
+    assert refused(server, 502, " <html>…</html>").message == (
         "host (502): a web page instead of an answer"
     )
-    assert refused(502, text="").message == "host (502): Bad Gateway"
-
-
-def raised_by(cause: Callable[[httpx2.Request], Exception]) -> ChatError:
-    def fail(request: httpx2.Request) -> httpx2.Response:
-        raise cause(request)
-
-    http = httpx2.Client(transport=httpx2.MockTransport(fail))
-    with openai.OpenAI(api_key=KEY, max_retries=0, http_client=http) as client:
-        with pytest.raises(openai.OpenAIError) as caught:
-            client.models.list()
-        return translate(caught.value, "host")
+    assert refused(server, 502, "").message == "host (502): Bad Gateway"
 
 
 @pytest.mark.parametrize(
@@ -201,8 +183,8 @@ def raised_by(cause: Callable[[httpx2.Request], Exception]) -> ChatError:
     ],
 )
 def test_a_connection_that_fails_is_transient(failure: type[Exception], kind: str) -> None:
-    for error in (raised_by(lambda request: failure("why")), translate(failure("why"), "host")):
-        assert (type(error).__name__, error.transient) == (kind, True)
+    error = translate(failure("why"), "host")
+    assert (type(error).__name__, error.transient) == (kind, True)
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,10 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import openai
-
-try:
-    import httpx2 as httpx
-except ImportError:  # openai 2
-    import httpx  # type: ignore[no-redef]
 
 from ..config import ChatConfig
 from ..errors import ChatError, ConnectionFailed
@@ -32,10 +28,12 @@ _PACE_SECONDS = 0.02
 _SMALL_READ = 2048
 _DRAIN_SECONDS = 1.0
 _LONGEST_MESSAGE = 400
+# Both may be installed: genai-prices brings httpx2 along.
+_HTTP = import_module("httpx" if openai.__version__.startswith("2.") else "httpx2")
 _FAILURES: tuple[type[Exception], ...] = (
     openai.OpenAIError,
-    httpx.HTTPError,
-    httpx.StreamError,
+    _HTTP.HTTPError,
+    _HTTP.StreamError,
     asyncio.TimeoutError,
     OSError,
 )

@@ -22,7 +22,7 @@ from ..history import Exchange, History
 from ..limits import Budget, RateLimiter, Spending
 from ..loop import LoopThread
 from ..messages import ChatRequest, Message, Usage
-from ..telemetry import ErrorReport, Telemetry
+from ..telemetry import ErrorReport, RequestRecord, Telemetry
 from .record import log_record
 
 if TYPE_CHECKING:
@@ -290,9 +290,16 @@ class Session:
         else:
             self.telemetry.failure(record, error)
 
+    def log_fault(self, error: ChatError, exchange: Exchange | None, surface: str) -> None:
+        """Writes a failure into the log that came before an exchange began, or at its end."""
+        request, conversation = (exchange.id, exchange.conversation) if exchange else ("", "")
+        record = RequestRecord(request, conversation, surface, http_status=error.status)
+        self.telemetry.failure(record, error)
+
     def unexpected(self, bug: Exception) -> ChatError:
         """A fault of ours as one line; its traceback goes to the log."""
-        error = ChatError(f"unexpected {type(bug).__name__}: {bug}; the log has the details")
+        said = " ".join(str(bug).split())
+        error = ChatError(f"unexpected {type(bug).__name__}: {said}; the log has the details")
         error.__cause__ = bug
         return error
 

@@ -111,12 +111,18 @@ class Turn:
         except asyncio.CancelledError:
             pass  # stopped before its turn came: nothing was sent, nothing is to be kept
         except ChatError as refused:
-            error = refused
+            error = self._logged(refused)
         except Exception as bug:  # noqa: BLE001 - a person gets one line, the log the traceback
-            error = self._session.unexpected(bug)
+            error = self._logged(self._session.unexpected(bug))
         finally:
             self._session.finished(self)
             self._reply.ended(error)
+
+    def _logged(self, error: ChatError) -> ChatError:
+        """What kept the turn from its beginning or its end, so that no row of history tells it."""
+        exchange = self._reply.exchange
+        self._session.log_fault(error, exchange, self._ask.surface)
+        return error
 
     async def _while_not_stopped(self, work: Coroutine[Any, Any, T]) -> T:
         """The work's result; a stop cancels it and nothing else."""
