@@ -39,6 +39,7 @@ def formulas(source: str) -> list[str]:
         "```\n$$\nx\n$$\n```",
         "    \\[x\\]",
         "$ x $",
+        "\\( and `\\)`",
         "a lone $$ and a lone \\(",
         "\\[ an opening\n```\n\\]\n```",
     ],
@@ -82,7 +83,9 @@ def test_mathml_holds_the_text_that_latex2mathml_does_not_escape() -> None:
 
 
 def test_mathml_numbers_no_equation() -> None:
-    assert "(1)" not in to_html("\\begin{align}a&=b\\end{align}", math="mathml")
+    markup = to_html("\\begin{align}a&=b\\end{align}", math="mathml")
+    assert "<mo>=</mo><mi>b</mi>" in markup
+    assert "(1)" not in markup
 
 
 @pytest.mark.parametrize("tex", [r"\frac", "x^", r"\left(", "{" * 3000])
@@ -135,6 +138,12 @@ def test_an_image_is_a_link_to_it() -> None:
     assert "<img" not in markup
 
 
+def test_a_link_within_a_link_is_text() -> None:
+    markup = to_html("[<https://a.org> and b](https://b.org)")
+    assert text_of(markup) == "https://a.org and b (b.org)\n"
+    assert markup.count("<a ") == 1
+
+
 def test_a_link_may_be_defined_after_its_use() -> None:
     assert 'href="https://e.com"' in to_html("[a][1]\n\ntext\n\n[1]: https://e.com")
 
@@ -148,8 +157,8 @@ def test_code_is_highlighted_and_names_its_language() -> None:
 
 
 def test_code_in_an_unknown_language_is_shown_as_it_is() -> None:
-    assert to_html("```nope\na < b\n```") == (
-        '<pre data-lang="nope"><code>a &lt; b\n</code></pre>\n'
+    assert to_html("```nope\n<b>\n```") == (
+        '<pre data-lang="nope"><code>&lt;b&gt;\n</code></pre>\n'
     )
 
 

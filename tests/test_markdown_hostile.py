@@ -104,6 +104,7 @@ def check(markup: str) -> str:
 
 
 HTML_PAYLOADS = [
+    '<p title="x" lang=x dir=rtl hidden is=x slot=x contenteditable>x</p>',
     "<script>alert(1)</script>",
     '<script src="//evil.example/x.js"></script>',
     "<img src=x onerror=alert(1)>",

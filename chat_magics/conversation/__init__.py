@@ -1,9 +1,9 @@
 """Session, Conversation, Reply: what is asked, in what context, and what comes of it."""
 
+from .ask import Ask
 from .conversation import Conversation
 from .path import Cell
 from .reply import Reply
 from .session import Plan, Session
-from .turn import Ask
 
 __all__ = ["Ask", "Cell", "Conversation", "Plan", "Reply", "Session"]

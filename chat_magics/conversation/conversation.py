@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..client.parameters import check_options, check_text
 from ..display import current_cell
-from ..errors import InvalidRequest, NotFound, PromptTooLong
+from ..errors import NotFound
 from ..messages import ChatRequest
+from .ask import Ask
 from .path import Cell, find_place, messages_of, stale
 from .reply import Reply
 from .session import Plan, Session
-from .turn import Ask, Turn
+from .turn import Turn
 
 if TYPE_CHECKING:
     from ..history import ConversationRecord, Exchange, Status
@@ -161,22 +161,8 @@ class Conversation:
     def reply_to(self, ask: Ask) -> Reply:
         """The reply to an ask that a surface put together; checked here, sent when looked at."""
         self.session.refresh()
-        self._check(ask)
+        ask.check(self.session.config.max_prompt_chars)
         return Reply(self, ask, self._start)
-
-    def _check(self, ask: Ask) -> None:
-        longest, length = self.session.config.max_prompt_chars, len(ask.prompt)
-        if not ask.prompt.strip():
-            raise InvalidRequest("the prompt is empty: write what you want to ask")
-        if length > longest:
-            raise PromptTooLong(
-                f"the prompt has {length:,} characters and max_prompt_chars is {longest:,}: "
-                f"shorten it, or %chat_config max_prompt_chars {length}"
-            )
-        check_text(ask.prompt, "the prompt")
-        if ask.system:
-            check_text(ask.system, "the system prompt")
-        check_options(ask.options)
 
     def _start(self, reply: Reply) -> Callable[[Status], None]:
         self.session.check_open()
@@ -262,7 +248,7 @@ class Conversation:
     def plan(self, ask: Ask) -> Plan:
         """What an ask would send and cost; nothing is sent."""
         self.session.refresh()
-        self._check(ask)
+        ask.check(self.session.config.max_prompt_chars)
         exchanges = {exchange.id: exchange for exchange in self.exchanges()}
         place = find_place(self.path, exchanges, cell=ask.cell, alone=ask.alone)
         request = self.request(ask, place.before, exchanges, self._planned_model(ask))[0]

@@ -5,27 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import math
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..client.events import Event, Restarted, Text
+from ..client.events import Event
 from ..errors import BadResponse, ChatError
 from ..messages import Message, Usage
+from .event_log import LONGEST_SLEEP, EventLog
 from .follow import Follow
 
 if TYPE_CHECKING:
     from ..history import Exchange, Status
     from ..markdown import CodeBlock
+    from .ask import Ask
     from .conversation import Conversation
-    from .turn import Ask
 
 __all__ = ["Reply"]
-
-# A wait without end cannot be interrupted on Windows.
-_LONGEST_SLEEP = 0.5
 
 
 class Reply:
@@ -63,19 +60,16 @@ class Reply:
         self.sent_messages: tuple[Message, ...] = ()
         self._start = start
         self._stop: Callable[[Status], None] | None = None
-        self._changed = threading.Condition()
-        self._events: list[Event] = []
-        self._pieces: list[str] = []
-        self._ended = False
         self._started_at = 0.0
         self._seconds: float | None = None
-        self._watchers: list[Callable[[], None]] = []
+        self._log = EventLog()
+        self._sending = threading.Lock()
 
     # Sending, stopping, waiting
 
     def send(self) -> Reply:
         """Sends it where it was not sent yet, without waiting; gives itself."""
-        with self._changed:
+        with self._sending:
             if self._stop is None:
                 self._started_at = time.monotonic()
                 self._stop = self._start(self)
@@ -99,40 +93,25 @@ class Reply:
             True where it has ended.
         """
         self.send()
-        until = math.inf if timeout is None else time.monotonic() + timeout
         try:
-            with self._changed:
-                while not self._ended and (left := until - time.monotonic()) > 0:
-                    self._changed.wait(min(left, _LONGEST_SLEEP))
+            return self._log.wait(timeout)
         except KeyboardInterrupt:
             self.interrupt()
             raise
-        return self._ended
 
-    def batches(self, timeout: float = _LONGEST_SLEEP) -> Generator[list[Event], None, None]:
+    def batches(self, timeout: float = LONGEST_SLEEP) -> Generator[list[Event], None, None]:
         """All events from the beginning, in lists as they come; an empty one after `timeout` s."""
         self.send()
-        seen = 0
-        while True:
-            try:
-                with self._changed:
-                    if len(self._events) == seen and not self._ended:
-                        self._changed.wait(timeout)
-                    fresh, ended = self._events[seen:], self._ended
-            except KeyboardInterrupt:
-                self.interrupt()
-                raise
-            seen += len(fresh)
-            if fresh or not ended:
-                yield fresh
-            if ended and seen == len(self._events):
-                return
+        try:
+            yield from self._log.batches(timeout)
+        except KeyboardInterrupt:
+            self.interrupt()
+            raise
 
     def interrupt(self) -> None:
         """Stops it as the kernel's interrupt does, and waits until what came is kept."""
         self.stop("interrupted")
-        with self._changed:
-            self._changed.wait_for(lambda: self._ended, timeout=5)
+        self._log.wait(timeout=5)
 
     # What came
 
@@ -151,36 +130,22 @@ class Reply:
         follow.end()
 
     async def __aiter__(self) -> AsyncIterator[str]:
-        follow, seen = Follow(), 0
-        async for _ in self._signals():
-            fresh = self._events[seen:]
-            seen += len(fresh)
-            if text := follow.take(fresh):
+        follow = Follow()
+        async for events in self._batches_async():
+            if text := follow.take(events):
                 yield text
         self._raise()
         follow.end()
 
-    async def _signals(self) -> AsyncIterator[None]:
-        """One signal for each time something came, on the caller's own event loop."""
-        loop, came = asyncio.get_running_loop(), asyncio.Event()
-
-        def watch() -> None:
-            with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits there
-                loop.call_soon_threadsafe(came.set)
-
-        self._watchers.append(watch)
+    async def _batches_async(self) -> AsyncIterator[list[Event]]:
         self.send()
-        try:
-            while not self._ended:
-                yield
-                await came.wait()
-                came.clear()
-            yield
-        except (asyncio.CancelledError, KeyboardInterrupt):
-            self.stop("interrupted")
-            raise
-        finally:
-            self._watchers.remove(watch)
+        async with contextlib.aclosing(self._log.batches_async()) as batches:
+            try:
+                async for events in batches:
+                    yield events
+            except (asyncio.CancelledError, KeyboardInterrupt):
+                self.stop("interrupted")
+                raise
 
     async def wait_async(self) -> Reply:
         """Itself, when it has ended; cancelling the wait stops it.
@@ -188,7 +153,7 @@ class Reply:
         Raises:
             ChatError: it failed.
         """
-        async for _ in self._signals():
+        async for _ in self._batches_async():
             pass
         self._raise()
         return self
@@ -217,7 +182,7 @@ class Reply:
     @property
     def text_so_far(self) -> str:
         """What has come; neither sends nor waits."""
-        return "".join(self._pieces)
+        return self._log.text
 
     @property
     def status(self) -> str:
@@ -226,14 +191,14 @@ class Reply:
             return self.exchange.status
         if self.error is not None:
             return "error"
-        if self._ended:
+        if self._log.ended:
             return "stopped"
         return "new" if self._stop is None else "streaming"
 
     @property
     def done(self) -> bool:
         """True where it has ended, in whatever way."""
-        return self._ended
+        return self._log.ended
 
     @property
     def code(self) -> tuple[CodeBlock, ...]:
@@ -309,7 +274,7 @@ class Reply:
         start = start if len(start) <= 40 else start[:39] + "…"
         if self._stop is None:
             return f"<Reply, not sent yet: {start!r}>"
-        if not self._ended or self.exchange is None:
+        if not self._log.ended or self.exchange is None:
             return f"<Reply, {self.status}, {len(self.text_so_far)} characters so far: {start!r}>"
         from ..display import caption  # downward, at the first repr
 
@@ -326,25 +291,13 @@ class Reply:
 
     def emit(self, event: Event) -> None:
         """Takes in what happened; called on the private loop only."""
-        if isinstance(event, Text):
-            self._pieces.append(event.text)
-        elif isinstance(event, Restarted):
-            self._pieces.clear()
-        with self._changed:
-            self._events.append(event)
-            self._changed.notify_all()
-        for watch in tuple(self._watchers):
-            watch()
+        self._log.append(event)
 
     def ended(self, error: ChatError | None) -> None:
         """Marks the end; called once, by the turn."""
         self.error = error
         self._seconds = time.monotonic() - self._started_at if self._started_at else 0.0
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-        for watch in tuple(self._watchers):
-            watch()
+        self._log.end()
 
 
 def _nothing(status: Status) -> None:

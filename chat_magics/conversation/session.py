@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..cache import CompletionCache, DiskStore
 from ..client import ChatClient
@@ -102,21 +102,25 @@ class Session:
     def current(cls) -> Session:
         """The session of this IPython shell, made where there is none; a new one elsewhere."""
         shell = current_shell()
-        if shell is None:
-            return cls()
+        return cls() if shell is None else cls.of(shell)
+
+    @classmethod
+    def of(cls, shell: Any) -> Session:
+        """The session of a shell, with the settings of its `%config`; one, whoever asks first."""
         found = getattr(shell, "chat_magics_session", None)
-        if not isinstance(found, cls):
-            found = shell.chat_magics_session = cls()
-        return found
+        if found is None:
+
+            def given_here() -> Mapping[str, Any]:
+                given = getattr(shell, "chat_magics_settings", None)
+                return given() if given is not None else {}
+
+            found = vars(shell).setdefault("chat_magics_session", cls(notebook=given_here))
+        return cast("Session", found)
 
     # Settings
 
     def _resolve(self) -> tuple[ChatConfig, Sourced]:
         return resolve_sourced(self._arguments, self._notebook())
-
-    def use_notebook(self, notebook: Callable[[], Mapping[str, Any]]) -> None:
-        """Takes the settings of `%config` from here from now on."""
-        self._notebook = notebook
 
     def refresh(self) -> None:
         """Takes in settings that changed: by `%config`, in the environment, in `.env`.

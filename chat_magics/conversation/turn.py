@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..client import Event, Restarted, Sending, Text, Waiting
 from ..errors import ChatError
-from ..history import Exchange, History, Status, Surface
+from ..history import Exchange, History, Status
 from ..messages import ChatRequest, Completion, Usage
-from .path import Cell, Place, find_place
+from .ask import Ask
+from .path import Place, find_place
 from .record import ended
 
 if TYPE_CHECKING:
@@ -25,43 +25,12 @@ if TYPE_CHECKING:
     from .reply import Reply
     from .session import Session
 
-__all__ = ["Ask", "Turn"]
+__all__ = ["Turn"]
 
 T = TypeVar("T")
 
 _FLUSH_SECONDS = 0.25
 _FLUSH_CHARS = 2048
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What was asked, before its place in the conversation is known.
-
-    Args:
-        prompt: as typed.
-        model: None for the configured one.
-        system: None for the configured one.
-        options: options of the API over the configured ones.
-        alone: sent without context, and not part of the context of what follows.
-        refresh: ask the server even where the cache has an answer.
-        use_cache: False neither reads nor writes the cache.
-        surface: where it was asked.
-        cell: the asking cell, where there is one.
-        replaces: the exchange that it regenerates or edits.
-        cut: it edits: what follows `replaces` leaves the path.
-    """
-
-    prompt: str
-    model: str | None = None
-    system: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    alone: bool = False
-    refresh: bool = False
-    use_cache: bool = True
-    surface: Surface = "python"
-    cell: Cell | None = None
-    replaces: str | None = None
-    cut: bool = False
 
 
 class Turn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any
 
@@ -22,7 +23,7 @@ class _Extension:
         self.magics = ChatMagics(shell=shell)
         self.replaced = self._others()
         shell.register_magics(self.magics)
-        shell.configurables.append(self.magics)
+        shell.chat_magics_settings = self.magics.given_here
         shell.set_hook("complete_command", self._complete, re_key=r"\s*%%?chat")
         self.warm_up = WarmUp(shell, self._prepare)
         if wanted() and self.magics.warm_up is not False:
@@ -52,7 +53,11 @@ class _Extension:
         return completions(self.magics, event)
 
     def _prepare(self) -> None:
-        self.magics.session.prepare()
+        from ..errors import ChatError
+
+        # What stands in the way, such as a missing key, is told at the first question.
+        with contextlib.suppress(ChatError):
+            self.magics.session.prepare()
 
     def remove(self) -> None:
         self.warm_up.stop()
@@ -63,6 +68,7 @@ class _Extension:
         for (kind, name), other in self.replaced.items():
             registered[kind][name] = other
         self.shell.configurables.remove(self.magics)
+        self.shell.chat_magics_settings = None
 
 
 def load(shell: Any) -> None:

@@ -30,19 +30,13 @@ class ChatMagics(Settings):
         """The session of this shell, shared with the panel and with `Conversation()`."""
         from ..conversation import Session  # 0.3 s, at the first magic that needs it
 
-        found = getattr(self.shell, "chat_magics_session", None)
-        if not isinstance(found, Session):
-            found = Session(notebook=self._given_here)
-            self.shell.chat_magics_session = found  # type: ignore[union-attr]
-        else:
-            found.use_notebook(self._given_here)
-        return found
+        return Session.of(self.shell)
 
     def set_key(self, key: str | None) -> None:
         """Keeps a key in this kernel's memory, for its settings alone; None forgets it."""
         self._key = key
 
-    def _given_here(self) -> dict[str, Any]:
+    def given_here(self) -> dict[str, Any]:
         """`%config` and `%chat_config`; the key apart, which is no trait."""
         key = getattr(self, "_key", None)
         return {**self.settings_here(), **({"api_key": key} if key else {})}

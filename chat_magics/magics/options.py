@@ -84,11 +84,12 @@ def parse_cell(line: str, cell: str) -> ChatOptions:
         UsageError: an option is unknown or lacks its value, or the line holds anything else.
     """
     words, rest = _leading_options(line)
+    options = _options(words, cell.removesuffix("\n"))
     if rest:
         raise UsageError(
             f"unexpected {rest.split()[0]!r} on the %%chat line: the prompt goes below it"
         )
-    return _options(words, cell.removesuffix("\n"))
+    return options
 
 
 def parse_line(line: str) -> ChatOptions:

@@ -8,7 +8,7 @@ from IPython.core.error import UsageError
 
 from ..conversation import Conversation, Session
 from ..display.caption import caption
-from ..errors import ChatError
+from ..errors import ChatError, NotFound
 from ..pricing import format_cost
 from .doctor import examine
 
@@ -22,6 +22,8 @@ def models(session: Session, line: str) -> None:
     note = ""
     try:
         names = session.loop.run(session.client.models(fresh=True))
+        if not names:
+            raise NotFound(f"{session.config.host} lists no model")
     except ChatError as error:
         names = list(session.config.fallback_models)
         note = f"the server cannot be asked ({error}); these are the configured ones"
@@ -35,7 +37,8 @@ def models(session: Session, line: str) -> None:
 def history(session: Session, line: str) -> None:
     """Prints the exchanges of a conversation, one line each."""
     session.refresh()
-    conversation = Conversation.open(line, session=session) if line else session.conversation
+    name = _unquoted(line)
+    conversation = Conversation.open(name, session=session) if name else session.conversation
     exchanges, stale = conversation.exchanges(), conversation.stale()
     if not exchanges:
         _print("Nothing was said yet in this conversation.")
@@ -54,15 +57,16 @@ def history(session: Session, line: str) -> None:
 def new(session: Session, line: str) -> None:
     """Starts a new conversation."""
     session.refresh()
-    session.conversation = Conversation(line or None, session=session)
-    _print(f"A new conversation{f', {line}' if line else ''}. The one before is kept.")
+    name = _unquoted(line)
+    session.conversation = Conversation(name or None, session=session)
+    _print(f"A new conversation{f', {name}' if name else ''}. The one before is kept.")
 
 
 def reopen(session: Session, line: str) -> None:
     """Opens a conversation, or lists those that can be."""
     session.refresh()
     if line:
-        session.conversation = Conversation.open(line.strip("'\""), session=session)
+        session.conversation = Conversation.open(_unquoted(line), session=session)
         opened = session.conversation
         exchanges = opened.exchanges()
         _print(f"Opened {opened.name or opened.record.title}, {len(exchanges)} exchanges.")
@@ -109,6 +113,12 @@ def _no_words(magic: str, line: str, known: str = "") -> None:
     if line not in ("", known):
         also = f" but {known}" if known else ""
         raise UsageError(f"%{magic} takes nothing{also}, not {line!r}")
+
+
+def _unquoted(name: str) -> str:
+    """The name without the quotes around it, which `%%chat --conversation` needs for blanks."""
+    quoted = len(name) > 1 and name[0] == name[-1] and name[0] in "'\""
+    return name[1:-1] if quoted else name
 
 
 def _start(text: str) -> str:

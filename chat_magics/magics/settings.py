@@ -49,7 +49,9 @@ class Settings(Magics):
     system = _text("the system prompt")
     temperature = _number("0 to 2")
     max_tokens = _whole("longest reply, in tokens")
-    options = Dict(None, allow_none=True, help="further options of the API").tag(config=True)
+    options = Dict(default_value=None, allow_none=True, help="further options of the API").tag(
+        config=True
+    )
     max_prompt_chars = _whole("longest prompt, in characters as typed")
     connect_timeout = _number("seconds to reach the server")
     stall_timeout = _number("longest gap between bytes, seconds")

@@ -60,7 +60,7 @@ class WarmUp:
     def stop(self) -> None:
         """Ends it after the import that is under way."""
         with self._changed:
-            if self._stopped:
+            if self._stopped or self._thread.ident is None:
                 return
             self._stopped = True
             self._changed.notify_all()

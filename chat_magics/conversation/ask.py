@@ -1,0 +1,69 @@
+"""Ask: what a surface asks for, before its place in the conversation is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..client.parameters import check_options, check_text
+from ..errors import InvalidRequest, PromptTooLong
+from ..history import Surface
+from .path import Cell
+
+__all__ = ["Ask"]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What was asked, before its place in the conversation is known.
+
+    Args:
+        prompt: as typed.
+        model: None for the configured one.
+        system: None for the configured one.
+        options: options of the API over the configured ones.
+        alone: sent without context, and not part of the context of what follows.
+        refresh: ask the server even where the cache has an answer.
+        use_cache: False neither reads nor writes the cache.
+        surface: where it was asked.
+        cell: the asking cell, where there is one.
+        replaces: the exchange that it regenerates or edits.
+        cut: it edits: what follows `replaces` leaves the path.
+    """
+
+    prompt: str
+    model: str | None = None
+    system: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    alone: bool = False
+    refresh: bool = False
+    use_cache: bool = True
+    surface: Surface = "python"
+    cell: Cell | None = None
+    replaces: str | None = None
+    cut: bool = False
+
+    def check(self, longest: int) -> None:
+        """Refuses what cannot be sent, before anything is.
+
+        Args:
+            longest: characters that a prompt may have.
+
+        Raises:
+            PromptTooLong: the message says how long it is and which setting limits it.
+            InvalidRequest: it is empty, or holds NUL or half of a surrogate pair.
+            InvalidOption: an option has its own place, or is out of range.
+        """
+        length = len(self.prompt)
+        if not self.prompt.strip():
+            raise InvalidRequest("the prompt is empty: write what you want to ask")
+        if length > longest:
+            raise PromptTooLong(
+                f"the prompt has {length:,} characters and max_prompt_chars is {longest:,}: "
+                f"shorten it, or %chat_config max_prompt_chars {length}"
+            )
+        check_text(self.prompt, "the prompt")
+        if self.system:
+            check_text(self.system, "the system prompt")
+        check_options(self.options)
