@@ -15,10 +15,8 @@ from typing import Any, NamedTuple
 import pytest
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
-import chat_magics
-from chat_magics import ChatConfig, Conversation, Session
+from chat_magics import ChatConfig, Conversation, Session, errors
 from chat_magics.magics import ChatMagics
 from chat_magics.magics.options import FORMATS, OPTIONS
 from tests.shell import Shell
@@ -48,7 +46,7 @@ def _blocks(page: Path, kind: str) -> list[Block]:
     return [block for block in found if block.kind == kind]
 
 
-def _pages_with(kind: str) -> Any:
+def _pages_with(kind: str) -> pytest.MarkDecorator:
     pages = [page for page in PAGES if _blocks(page, kind)]
     return pytest.mark.parametrize("page", pages, ids=lambda page: page.name)
 
@@ -97,13 +95,9 @@ def test_the_python_of_a_page_runs(page: Path, names: dict[str, Any]) -> None:
 def test_the_cells_of_a_page_run(page: Path, shell: Shell) -> None:
     for block in _blocks(page, "ipython"):
         for cell in _NEW_CELL.split(block.text):
-            shell.run(cell)
-
-
-def test_the_first_example_gives_a_reply_with_code(shell: Shell) -> None:
-    test_the_cells_of_a_page_run(ROOT / "README.md", shell)
-    assert shell["answer"].status == "complete"
-    assert "merge" in shell["answer"].code[0].code
+            printed = shell.run(cell)
+            # IPython's own, where it takes a line that ends in a question mark for a call for help.
+            assert not re.search("Object `.*` not found", printed.out), cell
 
 
 def test_a_cell_begins_at_a_double_percent_after_a_blank_line() -> None:
@@ -127,9 +121,9 @@ def _settings_rows() -> list[str]:
 
 
 def _default(name: str, field: FieldInfo) -> str:
-    default = field.get_default(call_default_factory=name != "home")
-    if name == "home" or default is PydanticUndefined:
+    if name == "home":
         return "the user data folder"
+    default = field.get_default(call_default_factory=True, validated_data={})
     if default in (None, ""):
         return "not set"
     if isinstance(default, tuple):
@@ -197,9 +191,9 @@ def test_every_magic_is_documented() -> None:
     assert [name for name in names if not _documented_on("cells.md", name)] == []
 
 
-def test_every_error_is_in_the_tree_of_the_docs() -> None:
+def test_every_error_is_in_the_docs() -> None:
     text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-    assert [name for name in chat_magics.errors.__all__ if not re.search(rf"\b{name}\b", text)] == []
+    assert [name for name in errors.__all__ if not re.search(rf"\b{name}\b", text)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

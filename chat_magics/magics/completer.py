@@ -5,31 +5,52 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.completer import SimpleCompletion, context_matcher
+
 from .options import FORMATS, OPTIONS
 
 if TYPE_CHECKING:
     from .magics import ChatMagics
 
-__all__ = ["completions"]
+__all__ = ["completions", "matcher_for"]
 
 _COMMAND = re.compile(r"^\s*%%?(chat\w*)\s")
 
 
-def completions(magics: ChatMagics, event: Any) -> list[str]:
-    """What may follow the cursor on a line of ours; asks no server.
+def matcher_for(magics: ChatMagics) -> Any:
+    """A matcher for `IPCompleter.custom_matchers`.
+
+    The older hook, `complete_command`, cannot keep Jedi's Python names out of the list.
+    """
+
+    @context_matcher(identifier="chat_magics")  # type: ignore[untyped-decorator] # IPython's
+    def matcher(context: Any) -> dict[str, Any]:
+        words, typed = completions(magics, context.text_until_cursor)
+        return {
+            "completions": [SimpleCompletion(text=word, type="magic") for word in words],
+            "matched_fragment": typed,
+            "ordered": True,
+            "suppress": bool(words),
+        }
+
+    return matcher
+
+
+def completions(magics: ChatMagics, line: str) -> tuple[list[str], str]:
+    """What the last word of a line of ours may become, and that word; asks no server.
 
     Args:
         magics: whose session knows the models and the conversations.
-        event: IPython's: `line` up to the cursor, and `symbol`, the word being typed.
+        line: up to the cursor.
     """
-    line: str = event.line
     match = _COMMAND.match(line)
     if match is None:
-        return []
+        return [], ""
     words = line.split()
     typed = "" if line[-1:].isspace() else words[-1]
     before = words[-1] if not typed else words[-2]
-    return [word for word in _candidates(magics, match[1], before) if word.startswith(typed)]
+    candidates = _candidates(magics, match[1], before)
+    return [word for word in candidates if word.startswith(typed)], typed
 
 
 def _candidates(magics: ChatMagics, command: str, before: str) -> list[str]:

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from typing import Any
 
-from .completer import completions
+from .completer import matcher_for
 from .magics import ChatMagics
 from .warm_up import WarmUp, wanted
 
@@ -24,7 +24,8 @@ class _Extension:
         self.replaced = self._others()
         shell.register_magics(self.magics)
         shell.chat_magics_settings = self.magics.given_here
-        shell.set_hook("complete_command", self._complete, re_key=r"\s*%%?chat")
+        self.matcher = matcher_for(self.magics)
+        shell.Completer.custom_matchers.append(self.matcher)
         self.warm_up = WarmUp(shell, self._prepare)
         if wanted() and self.magics.warm_up is not False:
             self.warm_up.start()
@@ -49,9 +50,6 @@ class _Extension:
                 "%unload_ext chat_magics brings it back\n"
             )
 
-    def _complete(self, shell: Any, event: Any) -> list[str]:
-        return completions(self.magics, event)
-
     def _prepare(self) -> None:
         from ..errors import ChatError
 
@@ -68,6 +66,7 @@ class _Extension:
         for (kind, name), other in self.replaced.items():
             registered[kind][name] = other
         self.shell.configurables.remove(self.magics)
+        self.shell.Completer.custom_matchers.remove(self.matcher)
         self.shell.chat_magics_settings = None
 
 

@@ -9,6 +9,7 @@ __all__ = ["STYLE"]
 # the background is --jp-layout-color0, on which the editor's colours are AA in light and dark;
 # on --jp-cell-editor-background its comments are not. (In JupyterLab's dark theme they are 4.15:1
 # even so, hence the mix with the text's colour: 5.9:1 in both.)
+# Twice the class: JupyterLab's own rules for pre and code are as specific, and come later.
 STYLE = """\
 .chat-magics { line-height: 1.55; overflow-wrap: anywhere; }
 .chat-magics > :first-child { margin-top: 0; }
@@ -17,14 +18,14 @@ STYLE = """\
   color: var(--jp-content-link-color, currentColor); text-decoration: underline;
 }
 .chat-magics .chat-magics-host { font-size: 0.9em; unicode-bidi: isolate; }
-.chat-magics pre, .chat-magics .chat-magics-source {
+.chat-magics.chat-magics pre, .chat-magics .chat-magics-source {
   margin: 0.6em 0; padding: 0.6em 0.8em; overflow-x: auto; white-space: pre;
   border: 1px solid var(--jp-border-color2, #d0d0d0); border-radius: 4px;
   background: var(--jp-layout-color0, #ffffff); color: var(--jp-content-font-color1, #212121);
   font-family: var(--jp-code-font-family, ui-monospace, monospace);
   font-size: var(--jp-code-font-size, 0.9em); line-height: 1.45;
 }
-.chat-magics pre code {
+.chat-magics.chat-magics pre code {
   padding: 0; border: 0; background: none; color: inherit; font: inherit; white-space: inherit;
 }
 .chat-magics .chat-magics-source { white-space: pre-wrap; }
@@ -33,7 +34,7 @@ STYLE = """\
   margin-bottom: 0.3em; color: var(--jp-ui-font-color2, #595959); font-size: 0.85em;
   user-select: none;
 }
-.chat-magics :not(pre) > code {
+.chat-magics.chat-magics :not(pre) > code {
   padding: 0.1em 0.3em; border: 0; border-radius: 3px; color: inherit;
   background: var(--jp-layout-color2, rgba(128, 128, 128, 0.15));
   font-family: var(--jp-code-font-family, ui-monospace, monospace); font-size: 0.9em;
