@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,7 +48,8 @@ class Kernel:
         self._folder = str(place.home)
 
     def __enter__(self) -> Kernel:
-        self._manager.start_kernel(env=self._environment, cwd=self._folder)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._manager.start_kernel(env=self._environment, cwd=self._folder, **quiet)
         self._client = self._manager.blocking_client()
         self._client.start_channels()
         self._client.wait_for_ready(timeout=_PATIENCE_MS / 1000)

@@ -107,4 +107,4 @@ def _server() -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
         finally:
-            process.stdin.close()
+            process.terminate()

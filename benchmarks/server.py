@@ -3,7 +3,7 @@
 The prompt says what is wanted: `tokens=4000 rate=100 first=0.2` (tokens, tokens per second, seconds
 until the first; without a rate as fast as the client takes them). Bytes are rendered before they
 are needed, and each token is an HTTP chunk of its own, as real servers send it. Run as
-`python -m benchmarks.server`: prints its port, and ends when its standard input does.
+`python -m benchmarks.server`: prints its port, and ends with its standard input at the latest.
 """
 
 from __future__ import annotations

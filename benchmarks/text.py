@@ -8,7 +8,7 @@ from functools import lru_cache
 __all__ = ["SECTION_TOKENS", "tokens"]
 
 SECTION_TOKENS = 500
-"""Each section has so many tokens, so that a reply of whole sections has the same mix throughout."""
+"""Of each section: a reply of whole sections has the same mix at every length."""
 
 _TOKEN = re.compile(r" ?[A-Za-z]{1,7}| ?\d{1,3}|\n+| +|[^\w\s]")
 """About four characters each, as a model's tokens are."""
@@ -48,7 +48,7 @@ $$ N = \sum_{{i=1}}^{{m}} \max(1, k_i) \ge m $$
 
 """
 
-_FILLER = " the rows that were not there before came from the right table and its keys".split()
+_FILLER = re.findall(r" \w+", " the rows that were not there before came from the right table")
 
 
 @lru_cache
@@ -64,8 +64,7 @@ def tokens(count: int) -> tuple[str, ...]:
 
 def _section(number: int) -> list[str]:
     found = _TOKEN.findall(_SECTION.format(n=number))
-    words = [f" {word}" for word in _FILLER]
     missing = SECTION_TOKENS - len(found) - 2
     assert missing > 0, "the section is longer than it may be"
-    filler = (words * (missing // len(words) + 1))[:missing]
+    filler = (_FILLER * (missing // len(_FILLER) + 1))[:missing]
     return [*found, *filler, ".", "\n\n"]

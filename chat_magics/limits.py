@@ -94,7 +94,7 @@ class Budget:
             if dollars and estimate.unknown:
                 raise BudgetReached(
                     f"The price of this model is unknown, so {setting} cannot be kept: "
-                    f"set {setting.replace('dollars', 'tokens')} instead.",
+                    f"set {setting.replace('dollars', 'tokens')} instead",
                     code=setting,
                 )
             more = estimate.dollars if dollars else estimate.tokens
@@ -127,7 +127,7 @@ def _refusal(setting: str, limit: float, spent: float, more: float) -> str:
     return (
         f"{spent_} of {limit_} {'today' if by_day else 'in this conversation'} are spent, and "
         f"this prompt takes about {more_}: raise {setting}, or "
-        f"{'wait for tomorrow' if by_day else 'start a new conversation'}."
+        f"{'wait for tomorrow' if by_day else 'start a new conversation'}"
     )
 
 
@@ -165,10 +165,10 @@ class RateLimiter:
     ) -> None:
         if per_minute is not None and per_minute < 1:
             raise ConfigError(
-                f"requests_per_minute is {per_minute}: give 1 or more, or None for no limit."
+                f"requests_per_minute is {per_minute}: give 1 or more, or None for no limit"
             )
         if "://" in str(store):
-            raise ConfigError(f"The rate limiter counts in a file: give a path, not {store}.")
+            raise ConfigError(f"The rate limiter counts in a file: give a path, not {store}")
         self.per_minute = per_minute
         self._on_fault = on_fault
         self._rest = rest

@@ -7,17 +7,17 @@ cancelling of a task (1 ms, also before the first byte), and it runs while a cel
 from __future__ import annotations
 
 import asyncio
-import atexit
 import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 __all__ = ["LoopThread"]
 
 T = TypeVar("T")
+Close: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 
 class LoopThread:
@@ -38,7 +38,7 @@ class LoopThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._pid = 0
-        self._closing: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._closing: list[Close] = []
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -58,9 +58,10 @@ class LoopThread:
         thread = threading.Thread(target=_serve, args=(loop,), name=self._name, daemon=True)
         thread.start()
         if self._pid not in (0, os.getpid()):
-            self._closing.clear()  # what the parent registered is the parent's to close
+            self._closing = []  # what the parent registered before a fork is the parent's to close
         self._loop, self._thread, self._pid = loop, thread, os.getpid()
-        atexit.register(_close_if_alive, weakref.ref(self))
+        # Also for who never closes it: when nobody has it any more, and when the process ends.
+        self._end = weakref.finalize(self, _end, loop, thread, self._closing, os.getpid())
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Starts work on the loop; the future's `cancel` stops it at once."""
@@ -86,44 +87,47 @@ class LoopThread:
         """Calls something on the loop soon, without waiting."""
         self.loop.call_soon_threadsafe(call, *args)
 
-    def on_close(self, close: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def on_close(self, close: Close) -> None:
         """Registers what is to be awaited before the loop ends, such as closing a pool."""
         self._closing.append(close)
 
     def close(self) -> None:
         """Cancels what runs, awaits what was registered with `on_close`, ends the thread."""
-        loop, thread = self._loop, self._thread
-        if loop is None or thread is None or self._pid != os.getpid():
-            return
-        closing, self._closing = self._closing, []
-        self._loop = None
-        try:
-            if thread.is_alive() and thread is not threading.current_thread():
-                asyncio.run_coroutine_threadsafe(_wind_up(closing), loop).result(timeout=5)
-        finally:
-            loop.call_soon_threadsafe(loop.stop)
-            if thread is not threading.current_thread():
-                thread.join(timeout=5)
-            if not loop.is_running():
-                loop.close()
+        if self._loop is not None and self._pid == os.getpid():
+            self._loop = None
+            self._end()
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
-    loop.run_forever()
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
 
 
-async def _wind_up(closing: list[Callable[[], Coroutine[Any, Any, None]]]) -> None:
+def _end(
+    loop: asyncio.AbstractEventLoop, thread: threading.Thread, closing: list[Close], pid: int
+) -> None:
+    if pid != os.getpid() or not thread.is_alive():
+        return
+    if thread is threading.current_thread():  # the collector may run on the loop's own thread
+        loop.create_task(_wind_up(closing)).add_done_callback(lambda _: loop.stop())
+        return
+    try:
+        asyncio.run_coroutine_threadsafe(_wind_up(closing), loop).result(timeout=5)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout=5)
+
+
+async def _wind_up(closing: list[Close]) -> None:
     tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     results = await asyncio.gather(*(close() for close in closing), return_exceptions=True)
+    closing.clear()
     for failure in results:
         if isinstance(failure, BaseException):
             raise failure
-
-
-def _close_if_alive(reference: weakref.ref[LoopThread]) -> None:
-    if (owner := reference()) is not None:
-        owner.close()

@@ -31,7 +31,7 @@ from .errors import (
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying, RetryCallState
 
-__all__ = ["RetryPolicy", "server_wait", "stream_error", "translate"]
+__all__ = ["RetryPolicy", "duration", "server_wait", "stream_error", "translate"]
 
 NEVER_TRANSIENT = frozenset(
     {
@@ -195,7 +195,7 @@ def translate(error: Exception, host: str) -> ChatError:
 
     if isinstance(error, openai.APIStatusError):
         return _from_status(error, host)
-    if isinstance(error, openai.APITimeoutError) or "Timeout" in type(error).__name__:
+    if _timed_out(error):
         return RequestTimeout(
             f"{host} did not answer in time (connect_timeout, stall_timeout)", transient=True
         )
@@ -203,6 +203,17 @@ def translate(error: Exception, host: str) -> ChatError:
         return stream_error({"message": error.message, "code": error.code, "type": error.type})
     reason = str(error.__cause__ or error) or type(error).__name__
     return ConnectionFailed(f"no connection to {host}: {_one_line(reason)}", transient=True)
+
+
+def _timed_out(error: BaseException) -> bool:
+    """Whether time ran out; openai's aiohttp transport says so of every failed connection."""
+    named = "Timeout" in type(error).__name__
+    cause: BaseException | None = error
+    while cause is not None:
+        if type(cause).__module__.startswith("aiohttp."):
+            return isinstance(cause, asyncio.TimeoutError)
+        cause = cause.__cause__
+    return named
 
 
 def _from_status(error: Any, host: str) -> ChatError:

@@ -12,9 +12,7 @@ from chat_magics import errors
 from chat_magics.errors import ChatError, RateLimited
 
 TREE = [
-    kind
-    for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, ChatError)
+    kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ChatError)
 ]
 
 

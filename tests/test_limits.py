@@ -252,7 +252,7 @@ def test_a_url_is_refused_as_the_place_of_the_counts() -> None:
             NOTHING,
             Spending(tokens=51),
             "950 tokens of 1,000 tokens today are spent, and this prompt takes about 51 tokens: "
-            "raise tokens_per_day, or wait for tomorrow.",
+            "raise tokens_per_day, or wait for tomorrow",
         ),
         (
             Budget(dollars_per_conversation=0.5),
@@ -260,7 +260,7 @@ def test_a_url_is_refused_as_the_place_of_the_counts() -> None:
             Spending(dollars=0.5),
             NOTHING,
             "$0.50 of $0.50 in this conversation are spent, and this prompt takes about $0: "
-            "raise dollars_per_conversation, or start a new conversation.",
+            "raise dollars_per_conversation, or start a new conversation",
         ),
         (
             Budget(dollars_per_day=5),
@@ -268,7 +268,7 @@ def test_a_url_is_refused_as_the_place_of_the_counts() -> None:
             NOTHING,
             Spending(tokens=5, unknown=1),
             "The price of this model is unknown, so dollars_per_day cannot be kept: "
-            "set tokens_per_day instead.",
+            "set tokens_per_day instead",
         ),
     ],
 )

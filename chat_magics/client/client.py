@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..config import ChatConfig, Sourced
+from ..config import ChatConfig, Sourced, key_to_send
 from ..errors import (
+    AuthenticationFailed,
     ChatError,
     InvalidRequest,
     ModelNotFound,
@@ -132,6 +133,7 @@ class ChatClient:
             )
         if not request.messages:
             raise InvalidRequest("there is nothing to send: the list of messages is empty")
+        check_text(request.model, "the model name")
         for message in request.messages:
             check_text(message.content, f"the {message.role} message")
         check_options(request.options)
@@ -197,6 +199,11 @@ class ChatClient:
             async for attempt in policy.retrying(before_sleep=announce):
                 with attempt:
                     return await self._adapted(request, progress, rules)
+        except AuthenticationFailed as error:
+            withheld = key_to_send(*rules)[1]
+            if withheld and not rules.config.at_openai:
+                error.restate(f"{rules.config.host} wants a key, but {withheld}")
+            raise
         except ModelNotFound as error:
             raise await self._with_models(error, request.model, rules) from None
         raise AssertionError("tenacity either returns or raises")
@@ -261,6 +268,17 @@ class ChatClient:
     def known_models(self) -> list[str]:
         """The names known without asking: the server's where it was asked, else the fallback."""
         return self._models.get(self.config.base_url) or list(self.config.fallback_models)
+
+    def likely_model(self) -> tuple[str, bool]:
+        """The model that a prompt would go to, and whether that is a guess; asks no server."""
+        config = self.config
+        if config.model:
+            return config.model, False
+        if config.at_openai:
+            return config.fallback_models[0], False
+        if config.base_url == "demo":
+            return "demo", False
+        return self.known_models()[0], not self._models.get(config.base_url)
 
     async def default_model(self) -> str:
         """The configured model, or OpenAI's current small one, or the first the server lists."""

@@ -66,6 +66,8 @@ class Progress:
         if decoder.finish_reason is None:
             notes.append("the stream ended without finish_reason: the reply may be cut")
         usage, wasted = decoder.usage, None
+        if usage and not usage.total_tokens:
+            usage = None  # some servers fill in zeros where they did not count
         if usage is None or self.wasted:
             estimates = await asyncio.to_thread(_estimates, request, [text, *self.wasted])
             usage = usage or estimates[0]

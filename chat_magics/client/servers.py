@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..config import ChatConfig, Sourced, key_to_send
@@ -32,11 +33,9 @@ class Servers:
         """The way to the configured server.
 
         Raises:
-            AuthenticationFailed: there is no key, or the one that is set may not go there.
+            AuthenticationFailed: there is no key for OpenAI. Elsewhere none may be needed.
         """
-        key, withheld = key_to_send(config, sources)
-        if withheld:
-            raise AuthenticationFailed(withheld)
+        key, _ = key_to_send(config, sources)
         if key is None and config.at_openai:
             raise AuthenticationFailed(
                 "no key: set it by %chat_config api_key or OPENAI_API_KEY; "
@@ -71,11 +70,14 @@ class Servers:
 
             self._demo = DemoServer()
             self._demo.start()
+            self._loop.on_close(partial(_stop, self._demo))
         return self._demo.url
 
     def close(self) -> None:
-        """Forgets the transports, which the loop closes, and ends the demo model."""
+        """Forgets the transports and the demo model, which end with the loop."""
         self._transports.clear()
-        if self._demo:
-            self._demo.stop()
-            self._demo = None
+        self._demo = None
+
+
+async def _stop(demo: DemoServer) -> None:
+    demo.stop()  # on the loop itself, which ends too: at exit no other thread can be had

@@ -24,7 +24,7 @@ from ..stream import ChatDecoder, Decoder, ResponsesDecoder
 __all__ = ["Streamed", "Transport"]
 
 _UNPACED_SECONDS = 0.25
-_PACE_SECONDS = 0.02
+_PACE_SECONDS = 0.05
 _SMALL_READ = 2048
 _DRAIN_SECONDS = 1.0
 _LONGEST_MESSAGE = 400
@@ -37,6 +37,12 @@ _FAILURES: tuple[type[Exception], ...] = (
     asyncio.TimeoutError,
     OSError,
 )
+try:
+    import aiohttp
+except ImportError:  # openai without its aiohttp extra: then httpx carries the requests
+    pass
+else:
+    _FAILURES += (aiohttp.ClientError,)  # openai's transport leaves some of them as they are
 
 
 class Streamed(NamedTuple):
@@ -61,6 +67,7 @@ class Transport:
         # Omitted at each request: the package accepts a client without a key in no other way.
         self._headers: dict[str, Any] = {} if key else {"Authorization": openai.omit}
         self._client = _openai_client(config, key, url or config.base_url)
+        self._list_timeout = openai.Timeout(10, connect=min(10, config.connect_timeout))
 
     async def stream(
         self, request: ChatRequest, body: dict[str, Any], on_text: Callable[[str], None]
@@ -114,7 +121,9 @@ class Transport:
             ChatError: it could not be asked, or lists none.
         """
         try:
-            page = await self._client.models.list(timeout=10, extra_headers=self._headers)
+            page = await self._client.models.list(
+                timeout=self._list_timeout, extra_headers=self._headers
+            )
             return [str(model.id) for model in page.data or ()]
         except _FAILURES as error:
             raise self._presentable(translate(error, self.host)) from None
@@ -139,7 +148,7 @@ class Transport:
 
 
 async def _paced(chunks: AsyncIterator[bytes], decoder: Decoder) -> AsyncIterator[bytes]:
-    """The chunks; of a long, slow stream at most fifty a second.
+    """The chunks; of a long, slow stream at most twenty a second.
 
     A fast model sends a hundred small chunks a second, and waking up costs more than reading: so
     after the first quarter of a second small chunks are left to gather. The body is read past

@@ -98,7 +98,9 @@ class ChatConfig(BaseSettings):
     log_content: bool = Field(False, description="write prompts and replies into the log as well")
     owner: str = Field("", description="whose conversations these are, where several people share")
     history: str | None = Field(
-        None, description="SQLAlchemy URL or path of the history; unset: history.db in home"
+        None,
+        repr=False,  # a URL may hold a password
+        description="SQLAlchemy URL or path of the history; unset: history.db in home",
     )
     home: Path = Field(
         default_factory=lambda: default_home(), description="folder of history, cache and logs"

@@ -4,6 +4,7 @@ from .ask import Ask
 from .conversation import Conversation
 from .path import Cell
 from .reply import Reply
-from .session import Plan, Session
+from .session import Session
+from .spending import Plan
 
 __all__ = ["Ask", "Cell", "Conversation", "Plan", "Reply", "Session"]

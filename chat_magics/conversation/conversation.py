@@ -12,7 +12,8 @@ from ..messages import ChatRequest
 from .ask import Ask
 from .path import Cell, find_place, messages_of, stale
 from .reply import Reply
-from .session import Plan, Session
+from .session import Session
+from .spending import Plan
 from .turn import Turn
 
 if TYPE_CHECKING:
@@ -251,12 +252,9 @@ class Conversation:
         ask.check(self.session.config.max_prompt_chars)
         exchanges = {exchange.id: exchange for exchange in self.exchanges()}
         place = find_place(self.path, exchanges, cell=ask.cell, alone=ask.alone)
-        request = self.request(ask, place.before, exchanges, self._planned_model(ask))[0]
-        return self.session.plan(request, self.id)
-
-    def _planned_model(self, ask: Ask) -> str:
-        config = self.session.config
-        return ask.model or config.model or self.session.client.known_models()[0]
+        likely, guessed = self.session.client.likely_model()
+        request = self.request(ask, place.before, exchanges, ask.model or likely)[0]
+        return self.session.plan(request, self.id, guessed=guessed and not ask.model)
 
     def request(
         self, ask: Ask, before: Sequence[str], exchanges: Mapping[str, Exchange], model: str

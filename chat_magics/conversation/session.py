@@ -8,9 +8,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..cache import CompletionCache, DiskStore
@@ -19,38 +16,21 @@ from ..config import ChatConfig, Sourced, key_to_send, resolve_sourced
 from ..display import current_shell
 from ..errors import ChatError
 from ..history import Exchange, History
-from ..limits import Budget, RateLimiter, Spending
+from ..limits import Budget, RateLimiter
 from ..loop import LoopThread
-from ..messages import ChatRequest, Message, Usage
+from ..messages import ChatRequest, Message
 from ..telemetry import ErrorReport, RequestRecord, Telemetry
 from .record import log_record
+from .spending import Plan, estimated, expected, spending, spent
+from .store import Store
 
 if TYPE_CHECKING:
     from .conversation import Conversation
     from .turn import Turn
 
-__all__ = ["Plan", "Session"]
+__all__ = ["Session"]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a prompt would send, and cost; nothing was sent.
-
-    Args:
-        request: the model and exactly the messages.
-        tokens: estimated tokens of the prompt.
-        price: US dollars for those; None where unknown.
-        cached: True where the cache has the answer.
-        left: what is left of each budget that is set.
-    """
-
-    request: ChatRequest
-    tokens: int
-    price: float | None
-    cached: bool
-    left: Mapping[str, float]
 
 
 class Session:
@@ -95,7 +75,9 @@ class Session:
         )
         self._conversation: Conversation | None = None
         self._closed = False
-        self._own_process()
+        self._store = Store(self.warn)
+        self._store.use(self.config)
+        self._running: set[tuple[int, Turn]] = set()
         self._apply()
 
     @classmethod
@@ -130,6 +112,7 @@ class Session:
         """
         config, sources = self._resolve()
         if (config, sources) != (self.config, self.sources):
+            self._store.use(config)
             self.config, self.sources = config, sources
             self._apply()
 
@@ -166,19 +149,11 @@ class Session:
         keys = (self.config.api_key,)
         return [key.get_secret_value() for key in keys if key]
 
-    # History, on one thread of its own: a locked file must not stop the loop
-
-    def _own_process(self) -> None:
-        """What a forked child cannot share with its parent: the thread, and the open file."""
-        self._pid = os.getpid()
-        self._history: History | None = None
-        self._store = ThreadPoolExecutor(1, thread_name_prefix="chat_magics-store")
-        self._running: set[Turn] = set()
+    # History
 
     async def store(self, work: Callable[[History], T]) -> T:
         """The result of work on the history; runs on the loop, and is not cut off by a stop."""
-        future = asyncio.get_running_loop().run_in_executor(self._store, self._with_history, work)
-        return await asyncio.shield(future)
+        return await self._store.run(work)
 
     def store_now(self, work: Callable[[History], T]) -> T:
         """The same for any other thread; blocks.
@@ -187,25 +162,16 @@ class Session:
             ChatError: the session is closed.
         """
         self.check_open()
-        return self._store.submit(self._with_history, work).result()
+        return self._store.run_now(work)
 
     def check_open(self) -> None:
-        """Does nothing where the session can be used; a forked child gets what it needs.
+        """Does nothing where the session can be used.
 
         Raises:
             ChatError: it is closed.
         """
         if self._closed:
             raise ChatError("this session is closed: make a new one")
-        if self._pid != os.getpid():
-            self._own_process()
-
-    def _with_history(self, work: Callable[[History], T]) -> T:
-        if self._history is None:
-            config = self.config
-            place = config.history or config.home / "history.db"
-            self._history = History(place, owner=config.owner, on_warning=self.warn)
-        return work(self._history)
 
     @property
     def history(self) -> History:
@@ -235,15 +201,16 @@ class Session:
 
     def started(self, turn: Turn) -> None:
         """Notes a turn under way, so that closing the session ends it properly."""
-        self._running.add(turn)
+        self._running.add((os.getpid(), turn))
 
     def finished(self, turn: Turn) -> None:
         """Forgets it."""
-        self._running.discard(turn)
+        self._running.discard((os.getpid(), turn))
 
     async def _stop_all(self) -> None:
-        while self._running:
-            for turn in tuple(self._running):
+        # A forked child knows of its parent's turns, and has none of their tasks.
+        while own := [turn for pid, turn in self._running if pid == os.getpid()]:
+            for turn in own:
                 turn.stop("interrupted")
             await asyncio.sleep(0.001)
 
@@ -255,27 +222,21 @@ class Session:
         Raises:
             BudgetReached: it does not.
         """
-        usage = await asyncio.to_thread(_estimated, request.messages, [""])
-        limit = request.options.get("max_tokens")
-        reply = Usage(completion_tokens=limit) if isinstance(limit, int) else Usage()
-        spent = await self.store(lambda history: _spent(history, conversation))
-        self.budget.check(*spent, _spending(request, usage[0] + reply))
+        more = await asyncio.to_thread(expected, request)
+        self.budget.check(*await self.store(lambda history: spent(history, conversation)), more)
 
-    async def estimate(self, request: ChatRequest, texts: list[str]) -> list[Usage]:
-        """Tokens, estimated, of the request with each of these texts as its reply."""
-        return await asyncio.to_thread(_estimated, request.messages, texts)
-
-    def plan(self, request: ChatRequest, conversation: str) -> Plan:
+    def plan(self, request: ChatRequest, conversation: str, *, guessed: bool = False) -> Plan:
         """What the request would send and cost."""
-        usage = _estimated(request.messages, [""])[0]
+        usage = estimated(request, [""])[0]
         cache = self.client.cache if self.config.cache else None
-        spending = _spending(request, usage)
+        prompt = spending(request, usage)
         return Plan(
             request=request,
             tokens=usage.prompt_tokens,
-            price=None if spending.unknown else spending.dollars,
+            price=None if prompt.unknown else prompt.dollars,
             cached=bool(cache and cache.get(request)),
-            left=self.budget.left(*self.store_now(lambda history: _spent(history, conversation))),
+            left=self.budget.left(*self.store_now(lambda history: spent(history, conversation))),
+            guessed=guessed,
         )
 
     # Telling
@@ -329,29 +290,7 @@ class Session:
         self.loop.run(self._stop_all())
         self._closed = True
         self.client.close()
-        if self._history is not None:
-            self._store.submit(self._history.close).result()
-        self._store.shutdown()
-
-
-def _estimated(messages: tuple[Message, ...], texts: list[str]) -> list[Usage]:
-    from ..pricing import estimate_usage  # prices load after the first text
-
-    return [estimate_usage(messages, text) for text in texts]
-
-
-def _spending(request: ChatRequest, usage: Usage) -> Spending:
-    from ..pricing import price
-
-    dollars = price(request.model, usage, request.base_url)
-    return Spending(usage.total_tokens, dollars or 0.0, unknown=int(dollars is None))
-
-
-def _spent(history: History, conversation: str) -> tuple[Spending, Spending]:
-    today = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
-    ever = datetime(1970, 1, 1, tzinfo=timezone.utc)
-    day, all_of_it = history.spent(today), history.spent(ever, conversation)
-    return Spending(*day), Spending(*all_of_it)
+        self._store.close()
 
 
 def _to_stderr(message: str) -> None:

@@ -19,13 +19,14 @@ from ..messages import ChatRequest, Completion, Usage
 from .ask import Ask
 from .path import Place, find_place
 from .record import ended
+from .spending import estimated
 
 if TYPE_CHECKING:
     from .conversation import Conversation
     from .reply import Reply
     from .session import Session
 
-__all__ = ["Turn"]
+__all__ = ["Partial", "Turn"]
 
 T = TypeVar("T")
 
@@ -200,7 +201,7 @@ class Turn:
         text = self._reply.text_so_far
         if not text and (status == "error" or not self._asked_server):
             return None
-        usage = await self._session.estimate(request, [text, *self._discarded])
+        usage = await asyncio.to_thread(estimated, request, [text, *self._discarded])
         return Completion(
             text=text,
             model=request.model,

@@ -27,7 +27,7 @@ class CellOutput:
         self._style = f"<style>{STYLE}</style>"
         self._stream = MarkdownStream()
         self._displays: list[Any] = []
-        self._shown: list[tuple[str, str]] = []
+        self._shown: list[tuple[str, str] | None] = []
         self._used = 0
         self._status = ""
         self._changed = False
@@ -42,6 +42,11 @@ class CellOutput:
         self._stream = self._new_stream()
         self._used = 0
         self._changed = True
+
+    def settle(self, text: str) -> None:
+        """Shows this text, whatever an interrupt left half done."""
+        self.restart()
+        self.add(text)
 
     def status(self, line: str) -> None:
         """Shows a wait under what has come."""
@@ -72,12 +77,15 @@ class CellOutput:
         if index == 0:
             markup_shown = self._style + markup_shown
         data = {"text/html": markup_shown, "text/plain": source}
+        # An interrupt may come anywhere here: what is not surely shown is not noted as shown.
         if index < len(self._displays):
-            self._shown[index] = (markup, source)
+            self._shown[index] = None
             self._displays[index].update(data, raw=True)
         else:
-            self._shown.append((markup, source))
-            self._displays.append(_display(data))
+            self._shown.append(None)
+            self._displays.append(_handle())
+            self._displays[index].display(data, raw=True)
+        self._shown[index] = (markup, source)
 
     def _put_status(self) -> None:
         """The line about a wait takes the place behind the last block, until a block needs it."""
@@ -96,13 +104,11 @@ class CellOutput:
 
 def show_html(markup: str, text: str) -> None:
     """Displays HTML of ours, with the text for who shows none."""
-    _display({"text/html": markup, "text/plain": text})
+    _handle().display({"text/html": markup, "text/plain": text}, raw=True)
 
 
-def _display(data: dict[str, str]) -> Any:
+def _handle() -> Any:
     from IPython.display import DisplayHandle
 
     # display(..., display_id=True) gives None outside a singleton shell.
-    handle: Any = DisplayHandle()  # type: ignore[no-untyped-call]
-    handle.display(data, raw=True)
-    return handle
+    return DisplayHandle()  # type: ignore[no-untyped-call]

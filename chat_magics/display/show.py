@@ -15,7 +15,7 @@ from .shell import current_shell, in_notebook
 if TYPE_CHECKING:
     from ..conversation import Reply
 
-__all__ = ["Format", "show", "show_error"]
+__all__ = ["Format", "Output", "PlainOutput", "Silence", "show", "show_error"]
 
 Format = Literal["markdown", "text"]
 
@@ -28,6 +28,9 @@ class Output(Protocol):
 
     def restart(self) -> None:
         """What was shown is void."""
+
+    def settle(self, text: str) -> None:
+        """All that has come, after an interrupt that may have fallen into an update."""
 
     def status(self, line: str) -> None:
         """One line about a wait; an empty one takes it away."""
@@ -54,6 +57,7 @@ def show(reply: Reply, *, format: Format = "markdown", quiet: bool = False) -> N
         _stream(reply, output)
     except KeyboardInterrupt:
         reply.interrupt()
+        output.settle(reply.text_so_far)
         _finish(reply, output)
         raise
     _finish(reply, output)
@@ -134,6 +138,9 @@ class PlainOutput:
         """Says so, and starts anew: a terminal cannot take back what it printed."""
         self._write("\n[asked again]\n" if self._printed else "")
 
+    def settle(self, text: str) -> None:
+        """Nothing: what was printed stands."""
+
     def status(self, line: str) -> None:
         """Prints a wait once, not every second."""
         kind = line.split(";")[0].split(",")[0]
@@ -163,6 +170,9 @@ class Silence:
         """Nothing."""
 
     def restart(self) -> None:
+        """Nothing."""
+
+    def settle(self, text: str) -> None:
         """Nothing."""
 
     def status(self, line: str) -> None:

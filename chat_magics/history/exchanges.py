@@ -24,6 +24,7 @@ __all__ = [
     "interrupt_dead",
     "of_ids",
     "partial",
+    "saved",
     "spent",
     "stored",
     "versions",

@@ -57,7 +57,7 @@ def _key(session: Session) -> Finding:
     config, sources = session.config, session.sources
     key, withheld = key_to_send(config, sources)
     if withheld:
-        return Finding(False, "key", withheld)
+        return Finding(True, "key", withheld)
     if key:
         return Finding(True, "key", f"set ({sources.get('api_key')}); sent to {config.host}")
     if config.at_openai:

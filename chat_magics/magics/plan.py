@@ -17,6 +17,8 @@ def show_plan(plan: Plan) -> None:
     """Prints a plan; nothing was sent."""
     request = plan.request
     lines = [f"Nothing was sent. To {request.base_url}, model {request.model}, would go:", ""]
+    if plan.guessed:
+        lines.insert(1, "(The model is a guess: the server was not asked for its models.)")
     for message in request.messages:
         lines.append(f"[{message.role}]")
         lines.extend(f"  {line}" for line in message.content.splitlines() or [""])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from IPython.core.error import UsageError
 
 from ..conversation import Conversation, Session
 from ..display.caption import caption
 from ..errors import ChatError, NotFound
+from ..history import Exchange
 from ..pricing import format_cost
 from .doctor import examine
 
@@ -44,7 +46,7 @@ def history(session: Session, line: str) -> None:
         _print("Nothing was said yet in this conversation.")
         return
     title = conversation.name or conversation.record.title
-    _print(f"{title} ({conversation.id[:8]}), {len(exchanges)} exchanges")
+    _print(f"{title} ({conversation.id[:8]}), {_count(exchanges)}")
     for number, exchange in enumerate(exchanges, 1):
         mark = " · stale: an earlier cell changed since" if exchange.id in stale else ""
         _print(
@@ -69,7 +71,7 @@ def reopen(session: Session, line: str) -> None:
         session.conversation = Conversation.open(_unquoted(line), session=session)
         opened = session.conversation
         exchanges = opened.exchanges()
-        _print(f"Opened {opened.name or opened.record.title}, {len(exchanges)} exchanges.")
+        _print(f"Opened {opened.name or opened.record.title}, {_count(exchanges)}.")
         if exchanges:
             last = exchanges[-1]
             _print(f"Last: > {_start(last.prompt)}", f"      {_start(last.text or '(no reply)')}")
@@ -119,6 +121,10 @@ def _unquoted(name: str) -> str:
     """The name without the quotes around it, which `%%chat --conversation` needs for blanks."""
     quoted = len(name) > 1 and name[0] == name[-1] and name[0] in "'\""
     return name[1:-1] if quoted else name
+
+
+def _count(exchanges: Sequence[Exchange]) -> str:
+    return "1 exchange" if len(exchanges) == 1 else f"{len(exchanges)} exchanges"
 
 
 def _start(text: str) -> str:

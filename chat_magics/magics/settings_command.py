@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from getpass import getpass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from .magics import ChatMagics
 
 __all__ = ["settings"]
+
+_PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@")
 
 
 def settings(magics: ChatMagics, line: str) -> None:
@@ -54,7 +57,7 @@ def _line(magics: ChatMagics, name: str) -> str:
     if name == "api_key":
         shown = "set" if value else "not set"
     else:
-        shown = "not set" if value is None else str(value)
+        shown = "not set" if value is None else _PASSWORD.sub(r"\1***@", str(value))
     source = sources.get(name, "default")
     return f"{name:<25} {shown:<28} {source:<12} {ChatConfig.model_fields[name].description}"
 

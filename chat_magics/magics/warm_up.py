@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-__all__ = ["WarmUp"]
+__all__ = ["WarmUp", "wanted"]
 
 IDLE_SECONDS = 1.5
 
@@ -23,15 +23,16 @@ STEPS = (
     "httpx2",
     "aiohttp",
     "openai",
-    "openai.resources.chat.completions",
+    "openai.resources.chat.completions.completions",
     "pydantic_settings",
     "tenacity",
-    "diskcache",
+    "chat_magics.cache_disk",
     "sqlalchemy",
     "chat_magics.conversation",
     "chat_magics.client.transport",
     "chat_magics.markdown",
     "chat_magics.pricing",
+    "chat_magics.magics.ask",
 )
 
 

@@ -1,0 +1,64 @@
+"""What a request would take, and what was spent: the figures that budgets are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from ..history import History
+from ..limits import Spending
+from ..messages import ChatRequest, Usage
+
+__all__ = ["Plan", "estimated", "expected", "spending", "spent"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a prompt would send, and cost; nothing was sent.
+
+    Args:
+        request: the model and exactly the messages.
+        tokens: estimated tokens of the prompt.
+        price: US dollars for those; None where unknown.
+        cached: True where the cache has the answer.
+        left: what is left of each budget that is set.
+        guessed: True where the model is a guess, because the server was not asked for its models.
+    """
+
+    request: ChatRequest
+    tokens: int
+    price: float | None
+    cached: bool
+    left: Mapping[str, float]
+    guessed: bool = False
+
+
+def estimated(request: ChatRequest, texts: Sequence[str]) -> list[Usage]:
+    """Tokens, estimated, of the request with each of these texts as its reply."""
+    from ..pricing import estimate_usage  # prices load after the first text
+
+    return [estimate_usage(request.messages, text) for text in texts]
+
+
+def expected(request: ChatRequest) -> Spending:
+    """What a request is about to take: the prompt, and the longest reply where one is set."""
+    limit = request.options.get("max_tokens")
+    reply = Usage(completion_tokens=limit) if isinstance(limit, int) else Usage()
+    return spending(request, estimated(request, [""])[0] + reply)
+
+
+def spending(request: ChatRequest, usage: Usage) -> Spending:
+    """Tokens and US dollars of a usage at the request's model and server."""
+    from ..pricing import price
+
+    dollars = price(request.model, usage, request.base_url)
+    return Spending(usage.total_tokens, dollars or 0.0, unknown=int(dollars is None))
+
+
+def spent(history: History, conversation: str) -> tuple[Spending, Spending]:
+    """What was spent today (UTC), and in a conversation."""
+    today = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+    ever = datetime(1970, 1, 1, tzinfo=timezone.utc)
+    day, all_of_it = history.spent(today), history.spent(ever, conversation)
+    return Spending(*day), Spending(*all_of_it)

@@ -1,0 +1,93 @@
+"""Store: the history on a thread of its own, since a locked file must not stop the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+from ..config import ChatConfig
+from ..errors import ConfigError
+from ..history import History
+
+__all__ = ["Store"]
+
+T = TypeVar("T")
+
+
+class Store:
+    """Opens the history at its first use and does all work on it, one thing after the other.
+
+    Args:
+        on_warning: a method, told one line where the history cannot be kept.
+    """
+
+    def __init__(self, on_warning: Callable[[str], None]) -> None:
+        # Weak, so that an open history keeps nobody alive who does not close it.
+        self._on_warning = weakref.WeakMethod(on_warning)
+        self._place: tuple[str, str] | None = None
+        self._own_process()
+
+    def _own_process(self) -> None:
+        """What a forked child cannot share with its parent: the thread, and the open file."""
+        self._pid = os.getpid()
+        self._open: list[History] = []
+        # Also for who never closes it: when nobody has it any more, and when the process ends.
+        weakref.finalize(self, _close_all, self._open, os.getpid())
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="chat_magics-store")
+
+    def use(self, config: ChatConfig) -> None:
+        """Takes the place and the owner of the history from these settings.
+
+        Raises:
+            ConfigError: it is open already, and they are others.
+        """
+        place = (config.history or str(config.home / "history.db"), config.owner)
+        if self._open and place != self._place:
+            raise ConfigError(
+                "home, history and owner cannot change once something was asked: "
+                "set them back, or restart the kernel"
+            )
+        self._place = place
+
+    async def run(self, work: Callable[[History], T]) -> T:
+        """The result of work on the history; a cancelled caller does not cut it off."""
+        loop = asyncio.get_running_loop()
+        return await asyncio.shield(loop.run_in_executor(self._executor, self._with_history, work))
+
+    def run_now(self, work: Callable[[History], T]) -> T:
+        """The same for any thread but the loop's; blocks."""
+        return self._executor.submit(self._with_history, work).result()
+
+    @property
+    def _executor(self) -> ThreadPoolExecutor:
+        if self._pid != os.getpid():
+            self._own_process()
+        return self._thread
+
+    def _with_history(self, work: Callable[[History], T]) -> T:
+        if not self._open:
+            assert self._place is not None
+            place, owner = self._place
+            tell = partial(_tell, self._on_warning)
+            self._open.append(History(place, owner=owner, on_warning=tell))
+        return work(self._open[0])
+
+    def close(self) -> None:
+        """Closes the history, once what was begun is done."""
+        self._executor.submit(_close_all, self._open, os.getpid()).result()
+        self._executor.shutdown()
+
+
+def _tell(on_warning: weakref.WeakMethod[Callable[[str], None]], message: str) -> None:
+    if (method := on_warning()) is not None:
+        method(message)
+
+
+def _close_all(histories: list[History], pid: int) -> None:
+    while histories and pid == os.getpid():
+        histories.pop().close()

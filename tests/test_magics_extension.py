@@ -1,0 +1,90 @@
+"""The extension in a shell: loaded, clashing, unloaded, shared with plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from chat_magics.config import ChatConfig
+from chat_magics.magics import ChatMagics
+from tests.chat_server import ChatServer
+from tests.shell import Shell
+from tests.talks import user_texts
+
+
+@pytest.fixture
+def shell(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    """A shell with the extension, on the tests' server."""
+    monkeypatch.setenv("CHAT_MAGICS_WARM_UP", "0")
+    monkeypatch.setenv("CHAT_MAGICS_BASE_URL", server.url)
+    monkeypatch.setenv("CHAT_MAGICS_MODEL", "test-model")
+    shell = Shell()
+    shell.run("%load_ext chat_magics")
+    yield shell
+    shell.close()
+
+
+def test_help_has_an_example(shell: Shell):
+    out = shell.run("%%chat?").out
+    assert "%%chat -m gpt-5.6-luna -s" in out
+    assert "Why does a left join make rows?" in out
+
+
+def test_another_extensions_chat_is_named_on_load_and_restored_on_unload(server: ChatServer):
+    shell = Shell()
+    shell.ip.register_magic_function(lambda line, cell: "theirs", "cell", "chat")
+    told = shell.run("%load_ext chat_magics").err
+    assert told == (
+        f"chat_magics: %%chat of {__name__} is replaced; %unload_ext chat_magics brings it back\n"
+    )
+    assert shell.ip.find_cell_magic("chat").__self__.__class__ is ChatMagics
+    shell.run("%unload_ext chat_magics")
+    assert shell.ip.run_cell_magic("chat", "", "Hello") == "theirs"
+    assert shell.ip.find_line_magic("chat") is None
+    shell.close()
+
+
+def test_loading_twice_and_again_after_unloading_changes_nothing(shell: Shell):
+    assert shell.run("%load_ext chat_magics").out.startswith("The chat_magics extension is already")
+    assert shell.run("%reload_ext chat_magics").err == ""
+    assert [type(c).__name__ for c in shell.ip.configurables].count("ChatMagics") == 1
+    assert shell.run("%chat Hello").out.startswith("Hello from")
+
+
+def test_unloading_takes_all_away(shell: Shell):
+    shell.run("%unload_ext chat_magics")
+    assert shell.ip.find_line_magic("chat") is shell.ip.find_cell_magic("chat") is None
+    assert not [c for c in shell.ip.configurables if isinstance(c, ChatMagics)]
+
+
+def test_python_and_magics_share_the_conversation(shell: Shell, server: ChatServer):
+    shell.run("%chat Q1")
+    shell.run("from chat_magics import Session; answer = Session.current().conversation.ask('Q2')")
+    assert shell.run("print(answer)").out == "Hello from the test server.\n"
+    assert user_texts(server.bodies[1]) == ["Q1", "Q2"]
+
+
+def test_the_traits_are_the_settings():
+    defaults = ChatMagics(shell=None).trait_defaults()
+    settings = set(ChatConfig.model_fields) - {"api_key"}
+    assert set(ChatMagics.class_trait_names(config=True)) == settings
+    assert {name: defaults[name] for name in settings} == dict.fromkeys(settings)
+
+
+def test_python_has_the_settings_of_the_notebook_before_any_magic_ran(
+    shell: Shell, server: ChatServer
+):
+    shell.run("%config ChatMagics.system = 'Be brief'")
+    shell.run("from chat_magics import Conversation; Conversation().ask('Q1').text")
+    assert server.bodies[0]["messages"][0]["content"] == "Be brief"
+
+
+def test_a_question_on_one_line_is_asked(shell: Shell, server: ChatServer):
+    shell.run("%chat Why is the sky blue?")
+    assert user_texts(server.bodies[0]) == ["Why is the sky blue?"]
+
+
+def test_a_question_inside_a_chat_cell_is_untouched(shell: Shell, server: ChatServer):
+    shell.run("%%chat\nExplain\n%chat really?")
+    assert user_texts(server.bodies[0]) == ["Explain\n%chat really?"]
