@@ -6,7 +6,7 @@ import time
 from statistics import median
 
 from .kernel import Kernel
-from .pairs import Row, in_turns, row
+from .pairs import GROWTH_RATE, LONG, SHORT, Row, in_turns, per_further_token, row
 from .place import Place
 
 __all__ = ["display_growth", "first_question", "iopub"]
@@ -14,8 +14,6 @@ __all__ = ["display_growth", "first_question", "iopub"]
 _IDLE_SECONDS = 6
 _KERNELS = 5
 _LATER = 5
-_SHORT, _LONG = 1_000, 16_000
-_RATE = 2_000
 
 _LOAD = "%load_ext chat_magics"
 _CPU = """
@@ -43,22 +41,21 @@ def _first_and_later(place: Place) -> tuple[float, float]:
 
 
 def display_growth(place: Place) -> list[Row]:
-    """CPU per token of a long reply shown in a cell, against as many tokens in short ones."""
-    times = 4
+    """CPU of each further token in a long reply that a cell shows, against that in a short one."""
     with Kernel(place) as kernel:
         kernel.run(_LOAD)
+
+        def cost(tokens: int) -> float:
+            line = f"--alone --refresh tokens={tokens} rate={GROWTH_RATE}"
+            return float(kernel.run(_CPU.format(line=line)).printed.rpartition("CPU")[2])
+
         pairs = in_turns(
-            lambda: sum(_cpu(kernel, _SHORT) for _ in range(times)) / (times * _SHORT),
-            lambda: _cpu(kernel, _LONG) / _LONG,
+            lambda: per_further_token(cost, SHORT, times=4),
+            lambda: per_further_token(cost, LONG, times=1),
             pairs=3,
         )
-    what = f"growth of CPU per token from {_SHORT:,} to {_LONG:,} tokens, with a cell's display"
+    what = f"growth of CPU per token from {SHORT:,} to {LONG:,} tokens, with a cell's display"
     return [row(what, pairs, at_most=1.3, unit="µs", factor=1e6)]
-
-
-def _cpu(kernel: Kernel, tokens: int) -> float:
-    line = f"--alone --refresh tokens={tokens} rate={_RATE}"
-    return float(kernel.run(_CPU.format(line=line)).printed.rpartition("CPU")[2])
 
 
 def iopub(place: Place) -> list[Row]:

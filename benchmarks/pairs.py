@@ -6,7 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
-__all__ = ["Row", "in_turns", "row"]
+__all__ = ["GROWTH_RATE", "LONG", "SHORT", "Row", "in_turns", "per_further_token", "row"]
+
+SHORT, LONG = 1_000, 16_000
+"""Tokens of the two replies whose cost per token is compared."""
+
+GROWTH_RATE = 2_000
+"""Tokens per second of those: slow enough for many refreshes and many writes into history."""
+
+_BASE_TIMES = 5
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,19 @@ def in_turns(
 ) -> list[tuple[float, float]]:
     """So many pairs of both, A B A B …, after `warm` pairs that do not count."""
     return [(floor(), ours()) for _ in range(warm + pairs)][warm:]
+
+
+def per_further_token(cost: Callable[[int], float], tokens: int, *, times: int) -> float:
+    """What each token of a reply costs beyond the first: what an ask costs anyway taken off.
+
+    Args:
+        cost: what a reply of so many tokens costs.
+        tokens: of the reply.
+        times: replies that the mean is taken of.
+    """
+    base = median(cost(1) for _ in range(_BASE_TIMES))
+    whole = sum(cost(tokens) for _ in range(times)) / times
+    return (whole - base) / (tokens - 1)
 
 
 def row(

@@ -61,7 +61,7 @@ def first_text(place: Place) -> list[Row]:
     pairs = in_turns(
         lambda: place.until_first_output(_FIRST_OF_OPENAI, next(prompts)),
         lambda: place.until_first_output(_FIRST_OF_OURS, next(prompts)),
-        pairs=9,
+        pairs=15,
     )
     what = "process start to first text, against the shortest script with openai"
     return [row(what, pairs, at_most=1.5, unit="ms", factor=1000)]

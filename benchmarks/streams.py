@@ -9,13 +9,11 @@ from contextlib import contextmanager
 
 from chat_magics import Conversation, Session
 
-from .pairs import Row, in_turns, row
+from .pairs import GROWTH_RATE, LONG, SHORT, Row, in_turns, per_further_token, row
 from .place import KEY, Place
 from .server import MODEL
 
 __all__ = ["first_token", "growth", "paced_token", "token"]
-
-_SHORT, _LONG = 1_000, 16_000
 
 
 @contextmanager
@@ -115,13 +113,16 @@ def _read_ours(session: Session, prompt: str) -> None:
 
 
 def growth(place: Place) -> list[Row]:
-    """CPU per token of a long reply, against that of as many tokens in short ones."""
-    times = _LONG // _SHORT
+    """CPU of each further token in a long reply, against that in a short one."""
     with _session(place) as session:
+
+        def cost(tokens: int) -> float:
+            return _cpu(lambda: _read_ours(session, f"tokens={tokens} rate={GROWTH_RATE}"))
+
         pairs = in_turns(
-            lambda: _cpu(lambda: [_read_ours(session, f"tokens={_SHORT}") for _ in range(times)]),
-            lambda: _cpu(lambda: _read_ours(session, f"tokens={_LONG}")),
-            pairs=7,
+            lambda: per_further_token(cost, SHORT, times=4),
+            lambda: per_further_token(cost, LONG, times=1),
+            pairs=3,
         )
-    what = f"growth of CPU per token from {_SHORT:,} to {_LONG:,} tokens, without display"
-    return [row(what, pairs, at_most=1.1, unit="µs", factor=1e6 / _LONG)]
+    what = f"growth of CPU per token from {SHORT:,} to {LONG:,} tokens, without display"
+    return [row(what, pairs, at_most=1.1, unit="µs", factor=1e6)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import sys
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..client.events import Event, Restarted, Text, Waiting
@@ -13,11 +14,29 @@ from .cell import CellOutput, show_html
 from .shell import current_shell, in_notebook
 
 if TYPE_CHECKING:
-    from ..conversation import Reply
+    from ..errors import ChatError
+    from ..history import Exchange
 
-__all__ = ["Format", "Output", "PlainOutput", "Silence", "show", "show_error"]
+__all__ = ["Format", "Output", "PlainOutput", "Silence", "Streaming", "show", "show_error"]
 
 Format = Literal["markdown", "text"]
+
+
+class Streaming(Protocol):
+    """A reply, as far as showing it goes: this module knows nothing of conversations."""
+
+    exchange: Exchange | None
+    error: ChatError | None
+
+    @property
+    def text_so_far(self) -> str:
+        """What has come."""
+
+    def batches(self, timeout: float) -> Iterator[list[Event]]:
+        """Events as they come; an empty list after each `timeout` seconds without one."""
+
+    def interrupt(self) -> None:
+        """Stops it and waits until what came is kept."""
 
 
 class Output(Protocol):
@@ -42,7 +61,7 @@ class Output(Protocol):
         """The quiet line, and what the reader must be told."""
 
 
-def show(reply: Reply, *, format: Format = "markdown", quiet: bool = False) -> None:
+def show(reply: Streaming, *, format: Format = "markdown", quiet: bool = False) -> None:
     """Shows a reply from its first word to the line under it; returns when it has ended.
 
     An interrupt stops the reply, keeps and shows what came, and is raised on.
@@ -79,7 +98,7 @@ def _output(format: Format, quiet: bool) -> Output:
     return PlainOutput()
 
 
-def _stream(reply: Reply, output: Output) -> None:
+def _stream(reply: Streaming, output: Output) -> None:
     wait, due, waiting = 0.1, 0.0, Waiting("the first token")
     shown: Waiting | None = None
     since = time.monotonic()
@@ -115,7 +134,7 @@ def _waiting_line(event: Waiting, waited: float) -> str:
     return f"{event.reason}; next try in {left:.0f} s{tries}"
 
 
-def _finish(reply: Reply, output: Output) -> None:
+def _finish(reply: Streaming, output: Output) -> None:
     output.status("")
     output.refresh(last=True)
     if reply.exchange is not None and (reply.error is None or reply.exchange.answered):
