@@ -58,7 +58,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    from .loading import without_collecting
+
+    with without_collecting():
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
 
 
 def load_ipython_extension(shell: Any) -> None:

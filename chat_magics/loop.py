@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 __all__ = ["LoopThread"]
 
@@ -76,11 +76,12 @@ class LoopThread:
         if threading.current_thread() is self._thread:
             work.close()
             raise RuntimeError("a blocking call on the private loop's own thread would never end")
-        future = self.submit(work)
+        loop, handed_over = self.loop, _Interruptible(work)
         try:
-            return future.result()
+            return self.submit(handed_over.run()).result()
         except BaseException:
-            future.cancel()
+            if not handed_over.ended and loop.is_running():
+                loop.call_soon_threadsafe(handed_over.stop)
             raise
 
     def post(self, call: Callable[..., object], *args: object) -> None:
@@ -96,6 +97,31 @@ class LoopThread:
         if self._loop is not None and self._pid == os.getpid():
             self._loop = None
             self._end()
+
+
+class _Interruptible(Generic[T]):
+    """Work that can be stopped from the moment it is handed over, also before it began."""
+
+    def __init__(self, work: Coroutine[Any, Any, T]) -> None:
+        self.ended = False
+        self._work = work
+        self._task: asyncio.Task[Any] | None = None
+        self._stopped = False
+
+    async def run(self) -> T:
+        if self._stopped:
+            self._work.close()
+            raise asyncio.CancelledError
+        self._task = asyncio.current_task()
+        try:
+            return await self._work
+        finally:
+            self.ended = True
+
+    def stop(self) -> None:
+        self._stopped = True
+        if self._task:
+            self._task.cancel()
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

@@ -65,6 +65,7 @@ def test_text_is_handed_on_before_the_reply_is_whole(
     server.script(Reply("one two three", stall_after=2))
     asked = start(client)
     asked.until(lambda: asked.text == "one two")
+    server.until(lambda: server.held == 1)
     assert not asked.future.done()
     server.release()
     assert asked.completion().text == asked.text == "one two three"
@@ -164,7 +165,7 @@ def test_the_own_limit_of_requests_refuses_beyond_the_longest_wait(
             client.complete(request_to(client, prompt))
         with pytest.raises(RateLimitReached, match=r"requests_per_minute\): again in \d") as caught:
             client.complete(request_to(client, "three"))
-    assert caught.value.retry_after > 1
+    assert (caught.value.retry_after or 0) > 1
     assert len(server.posts) == 2
 
 

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ def full_backlog() -> Iterator[str]:
         yield f"http://127.0.0.1:{address[1]}/v1"
 
 
-def refusal(url: str, transport: str, **settings: float) -> ChatError:
+def refusal(url: str, transport: str, **settings: Any) -> ChatError:
     with asking(url, transport=transport, max_attempts=1, **settings) as client:
         with pytest.raises(ChatError) as caught:
             client.complete(request_to(client))

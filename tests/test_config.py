@@ -30,7 +30,7 @@ def refusal(arguments: dict[str, Any]) -> str:
 def test_nothing_is_set_and_so_everything_is_the_default(home: Path) -> None:
     config, sources = resolve_sourced()
     assert dict(sources) == {"home": "environment"}  # which the tests' own fixture set
-    assert config == ChatConfig(home=home)
+    assert config == ChatConfig.model_validate({"home": home})
     assert (config.base_url, config.model, config.api_key) == (OPENAI_URL, None, None)
 
 

@@ -20,6 +20,7 @@ ORDER = [
     "messages",
     "errors",
     "config",
+    "loading",
     "private_files",
     "log_file",
     "telemetry",
@@ -70,8 +71,8 @@ ROOMS = {
 """Who may use which package; `typing_extensions` is for all."""
 
 
-LOADERS = {("", "magics")}
-"""What the package itself imports: the loading of the extension."""
+LOADERS = {("", "magics"), ("", "loading")}
+"""What the package itself imports, inside of functions: what loads the rest."""
 
 
 class Import(NamedTuple):
@@ -111,7 +112,7 @@ def targets(node: ast.AST, package: list[str]) -> list[str]:
     """The full names that a statement imports, within `package`."""
     if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
         texts = [part for part in ast.walk(node) if isinstance(part, ast.Constant)]
-        return [text.value for text in texts if str(text.value).isidentifier()]
+        return [str(text.value) for text in texts if str(text.value).isidentifier()]
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if not isinstance(node, ast.ImportFrom):

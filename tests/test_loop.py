@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
+from typing import Any
 
 import pytest
 
@@ -92,6 +93,26 @@ def test_an_interrupt_of_who_waits_stops_the_work(loop: LoopThread) -> None:
         loop.run(stuck.work())
     assert stuck.cancelled.wait(10)
     assert loop.run(where())[1] == "test-loop"
+
+
+class InterruptedAtOnce(LoopThread):
+    """Is interrupted just after the work was handed over."""
+
+    def submit(self, work: Any) -> Any:
+        super().submit(work)
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_before_the_work_began_stops_it_too() -> None:
+    async def others() -> int:
+        await asyncio.sleep(0)
+        return len(asyncio.all_tasks()) - 1
+
+    loop = InterruptedAtOnce("test-loop")
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(Stuck().work())
+    assert LoopThread.submit(loop, others()).result(10) == 0
+    loop.close()
 
 
 def test_a_blocking_call_on_the_loops_own_thread_is_refused(loop: LoopThread) -> None:

@@ -54,6 +54,7 @@ WRITINGS = {
     "blank lines first": b"\n\r\n\n" + WHOLE,
     "empty events": WHOLE.replace(b"data: ", b"data:\n\ndata: "),
     "data over lines": MULTILINE,
+    "data over lines, CRLF": MULTILINE.replace(b"\n", b"\r\n"),
 }
 
 

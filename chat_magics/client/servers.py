@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..config import ChatConfig, Sourced, key_to_send
 from ..errors import AuthenticationFailed
+from ..loading import without_collecting
 from ..loop import LoopThread
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ class Servers:
         return self._transports[identity]
 
     def _connect(self, config: ChatConfig, key: str | None) -> Transport:
-        from .transport import Transport  # imports openai: at the first request
+        with without_collecting():
+            from .transport import Transport  # imports openai: at the first request
 
         transport = Transport(config, key, self._url(config))
         self._loop.on_close(transport.close)
