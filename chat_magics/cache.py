@@ -219,7 +219,11 @@ class CompletionCache:
             return counts.faults
 
     def get(self, request: ChatRequest) -> Completion | None:
-        """The stored answer, marked as cached, or None; its latency is still that of the first."""
+        """The stored answer, marked as cached, or None; its times are those it was stored with.
+
+        They are of the first answer, as far as they were known then: who hands a hit on measures
+        anew.
+        """
         found = self._guard("read", lambda store: _fresh(store.get(request.key), self.ttl), None)
         with self._counts.use() as counts:
             if found is None:

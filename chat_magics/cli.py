@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 from .config import key_to_send, resolve_sourced
 from .errors import ChatError
@@ -23,7 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         >>> main(["demo", "--speed", "0"])
         2
     """
-    parsed = _parser().parse_args(arguments)
+    parser = _parser()
+    parsed, rest = parser.parse_known_args(arguments)
+    if rest and not parsed.takes_rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    parsed.rest = rest
     try:
         status: int = parsed.run(parsed)
     except ChatError as error:
@@ -41,10 +47,15 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
     demo.add_argument("--host", default="127.0.0.1", help="address to listen at (default loopback)")
     demo.add_argument("--speed", type=float, default=60.0, help="tokens a second (default 60)")
-    demo.set_defaults(run=_demo)
-    lab = commands.add_parser("lab", help="open JupyterLab; without a key, on the demo model")
-    lab.add_argument("rest", nargs=argparse.REMAINDER, help="a notebook, and options of JupyterLab")
-    lab.set_defaults(run=_lab)
+    demo.set_defaults(run=_demo, takes_rest=False)
+    # Its own arguments are none: argparse would take them out of JupyterLab's and mix their order.
+    lab = commands.add_parser(
+        "lab",
+        help="open JupyterLab; without a key, on the demo model",
+        usage="%(prog)s [-h] [NOTEBOOK] [OPTION OF JUPYTERLAB ...]",
+        allow_abbrev=False,
+    )
+    lab.set_defaults(run=_lab, takes_rest=True)
     return parser
 
 
@@ -59,6 +70,8 @@ def _demo(parsed: argparse.Namespace) -> int:
 
 
 def _lab(parsed: argparse.Namespace) -> int:
+    if find_spec("jupyterlab") is None:
+        raise ChatError("JupyterLab is not installed: pip install jupyterlab")
     config, sources = resolve_sourced()
     if config.at_openai and key_to_send(config, sources)[0] is None:
         os.environ["CHAT_MAGICS_BASE_URL"] = "demo"
@@ -70,6 +83,8 @@ def _lab(parsed: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "jupyterlab", *parsed.rest]
     if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in command:
         command.append("--allow-root")  # JupyterLab refuses to start for root without it
+    if os.name == "nt":  # where exec gives the prompt back while JupyterLab runs
+        return subprocess.call(command)
     try:
         os.execv(command[0], command)
     except OSError as error:

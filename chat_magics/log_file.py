@@ -14,6 +14,8 @@ from chat_magics.private_files import private_folder
 
 __all__ = ["LogFile"]
 
+_PARTS = f"chat_magics.{'[0-9]' * 6}.jsonl"
+
 
 class LogFile:
     """Appends lines to the newest part in a folder; safe for threads, processes and forks.
@@ -39,8 +41,8 @@ class LogFile:
         self._cut = False
 
     def parts(self) -> list[Path]:
-        """The parts that are there, oldest first."""
-        return sorted(self.directory.glob("chat_magics.*.jsonl"))
+        """The parts that are there, oldest first; no other file of the folder."""
+        return sorted(self.directory.glob(_PARTS))
 
     def append(self, line: str) -> None:
         """Write one line.

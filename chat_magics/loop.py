@@ -7,6 +7,7 @@ cancelling of a task (1 ms, also before the first byte), and it runs while a cel
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
 import weakref
@@ -60,8 +61,10 @@ class LoopThread:
         if self._pid not in (0, os.getpid()):
             self._closing = []  # what the parent registered before a fork is the parent's to close
         self._loop, self._thread, self._pid = loop, thread, os.getpid()
-        # Also for who never closes it: when nobody has it any more, and when the process ends.
-        self._end = weakref.finalize(self, _end, loop, thread, self._closing, os.getpid())
+        # For who never closes it: when nobody has it any more, and when the process ends.
+        self._let_go = weakref.finalize(self, _let_go, loop, self._closing, os.getpid())
+        self._let_go.atexit = False
+        atexit.register(_close_if_alive, weakref.ref(self))
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Starts work on the loop; the future's `cancel` stops it at once."""
@@ -95,8 +98,10 @@ class LoopThread:
     def close(self) -> None:
         """Cancels what runs, awaits what was registered with `on_close`, ends the thread."""
         if self._loop is not None and self._pid == os.getpid():
-            self._loop = None
-            self._end()
+            loop, self._loop = self._loop, None
+            self._let_go.detach()
+            if self._thread is not None and self._thread.is_alive():
+                _end(loop, self._thread, self._closing)
 
 
 class _Interruptible(Generic[T]):
@@ -132,13 +137,24 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
-def _end(
-    loop: asyncio.AbstractEventLoop, thread: threading.Thread, closing: list[Close], pid: int
-) -> None:
-    if pid != os.getpid() or not thread.is_alive():
-        return
-    if thread is threading.current_thread():  # the collector may run on the loop's own thread
-        loop.create_task(_wind_up(closing)).add_done_callback(lambda _: loop.stop())
+def _let_go(loop: asyncio.AbstractEventLoop, closing: list[Close], pid: int) -> None:
+    """Ends the loop without waiting: the collector runs on any thread, whatever it holds."""
+    if pid == os.getpid() and loop.is_running():
+        loop.call_soon_threadsafe(_wind_up_and_stop, loop, closing)
+
+
+def _wind_up_and_stop(loop: asyncio.AbstractEventLoop, closing: list[Close]) -> None:
+    loop.create_task(_wind_up(closing)).add_done_callback(lambda _: loop.stop())
+
+
+def _close_if_alive(reference: weakref.ref[LoopThread]) -> None:
+    if (owner := reference()) is not None:
+        owner.close()
+
+
+def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread, closing: list[Close]) -> None:
+    if thread is threading.current_thread():
+        _wind_up_and_stop(loop, closing)
         return
     try:
         asyncio.run_coroutine_threadsafe(_wind_up(closing), loop).result(timeout=5)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from chat_magics.messages import Message, Usage
 
-__all__ = ["estimate_tokens", "estimate_usage", "format_cost", "price", "source"]
+__all__ = ["estimate_tokens", "estimate_usage", "estimates", "format_cost", "price", "source"]
 
 # Kana, CJK ideographs with their extensions and compatibility forms, Hangul.
 _CJK = re.compile(
@@ -125,6 +125,21 @@ def estimate_usage(messages: Sequence[Message], text: str) -> Usage:
         completion_tokens=estimate_tokens(text),
         estimated=True,
     )
+
+
+def estimates(messages: Sequence[Message], texts: Sequence[str]) -> list[Usage]:
+    """The usage of the same messages with each of these texts as their reply, estimated.
+
+    Args:
+        messages: those sent, each time.
+        texts: the replies, such as the last one and those that broke and were asked again.
+
+    Example:
+        >>> hello = [Message(role="user", content="Hello")]
+        >>> [usage.completion_tokens for usage in estimates(hello, ["Good morning!", ""])]
+        [4, 0]
+    """
+    return [estimate_usage(messages, text) for text in texts]
 
 
 def format_cost(x: float | None) -> str:

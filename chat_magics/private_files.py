@@ -91,7 +91,9 @@ def private_folder(folder: Path) -> Path:
     Raises:
         OSError: it cannot be made.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.parent.exists():
+        private_folder(folder.parent)  # mkdir gives the mode to the last of several only
+    folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 

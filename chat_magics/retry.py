@@ -236,6 +236,8 @@ def _from_status(error: Any, host: str) -> ChatError:
         return AuthenticationFailed(
             f"{host} does not accept the key: set it by %chat_config api_key", **told
         )
+    if status == 404:
+        said += " (does base_url end as it should, mostly in /v1?)"
     kind = _BY_STATUS.get(status, ServerUnavailable if status >= 500 else BadResponse)
     return kind(f"{host} ({status}): {said}", **told)
 

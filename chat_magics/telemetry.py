@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from chat_magics.log_file import LogFile
 
-__all__ = ["ErrorReport", "RequestRecord", "Telemetry", "host_of"]
+__all__ = ["ErrorReport", "RequestRecord", "Telemetry", "host_of", "redacted"]
 
 _PATTERNS = (
     (re.compile(r"\bsk-(?:[a-z]+-)?[A-Za-z0-9_-]{16,}"), "***"),
@@ -162,11 +162,10 @@ class Telemetry:
             self._logger.addHandler(logging.NullHandler())
 
     def request(self, record: RequestRecord) -> None:
-        """Record a request that ended."""
+        """Record a request that ended otherwise than by a failure, which is for `failure`."""
         values = self._values(record)
         self._write("request", values)
-        level = logging.ERROR if record.status == "error" else logging.INFO
-        self._logger.log(level, "%s", _line(values), extra={"chat": values})
+        self._logger.log(logging.INFO, "%s", _line(values), extra={"chat": values})
 
     def failure(self, record: RequestRecord, exception: BaseException) -> None:
         """Record a request that failed, with the traceback, and tell the `on_error` hook."""
@@ -201,12 +200,7 @@ class Telemetry:
 
     def redact(self, text: str) -> str:
         """The text with `***` for the given secrets and for all that looks like a key."""
-        for secret in sorted(self._secrets(), key=len, reverse=True):
-            if len(secret) >= _SHORTEST_SECRET:
-                text = text.replace(secret, "***")
-        for pattern, replacement in _PATTERNS:
-            text = pattern.sub(replacement, text)
-        return text
+        return redacted(text, self._secrets())
 
     def _values(self, record: RequestRecord) -> dict[str, Any]:
         if not self.log_content:
@@ -224,7 +218,7 @@ class Telemetry:
             return
         try:
             self._file.append(json.dumps({"event": event, **values}, ensure_ascii=False))
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self.lost += 1
             if self.lost == 1:
                 self._logger.warning("the log file cannot be written: %s", error)
@@ -234,6 +228,25 @@ class Telemetry:
             hook(report)
         except Exception as error:  # noqa: BLE001 - the hook is foreign code; no chat ends for it
             self.warning(f"the on_error hook failed: {type(error).__name__}: {error}")
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """The text with `***` for the secrets and for all that looks like a key.
+
+    Args:
+        text: what is to be shown, sent or stored.
+        secrets: values that must not be seen; those of less than four characters are left.
+
+    Example:
+        >>> redacted("401 for my-own-key, Authorization: Bearer abc.def", ["my-own-key", "x"])
+        '401 for ***, Authorization: Bearer ***'
+    """
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "***")
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def host_of(base_url: str) -> str:

@@ -189,6 +189,32 @@ def test_an_organisation_that_is_set_goes_where_the_key_goes(server: ChatServer)
     assert (headers["openai-organization"], headers["openai-project"]) == ("org", "proj")
 
 
+def test_an_organisation_of_the_environment_stays_here_where_key_and_url_are_from_elsewhere(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-canary")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-canary")
+    with asking(server.url) as client:
+        client.complete(request_to(client))
+    assert server.posts[0].headers["authorization"] == f"Bearer {KEY}"
+    assert "canary" not in repr(server.posts[0].headers).replace(KEY, "")
+
+
+def test_a_short_key_leaves_the_words_of_an_error_whole(server: ChatServer) -> None:
+    server.script(Status(400, {"error": {"message": f"the text extends {KEY}"}}))
+    refused = pytest.raises(InvalidRequest, match=r"the text extends \*\*\*$")
+    with asking(server.url, api_key="x") as client, refused:
+        client.complete(request_to(client))
+
+
+def test_an_error_can_be_stored_whatever_it_holds(server: ChatServer) -> None:
+    server.script(Status(400, {"error": {"message": "half \ud83d", "code": "a\ud83d"}}))
+    refused = pytest.raises(InvalidRequest, match=r"half \?$")
+    with asking(server.url) as client, refused as caught:
+        client.complete(request_to(client))
+    assert caught.value.code == "a?"
+
+
 def test_openai_is_not_asked_without_a_key() -> None:
     refused = pytest.raises(AuthenticationFailed, match=r"no key: set it by .* base_url demo")
     with asking("https://api.openai.com/v1", api_key=None) as client, refused:

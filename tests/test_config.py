@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,9 @@ def test_lists_and_options_are_json_in_the_environment(monkeypatch: pytest.Monke
         ({"options": {"a": object()}}, "options (argument): input"),
         ({"api_key": KEY + " x"}, "api_key (argument): holds a space or a character"),
         ({"api_key": KEY + "ü"}, "api_key (argument): holds a space or a character"),
+        ({"api_key": KEY + "\x01"}, "api_key (argument): holds a space or a character"),
+        ({"api_key": KEY + "\x7f"}, "api_key (argument): holds a space or a character"),
+        ({"fallback_models": []}, "fallback_models (argument): tuple should have at least 1 item"),
         ({"modell": KEY}, "there is no setting 'modell'; %chat_config lists them"),
     ],
 )
@@ -242,6 +246,17 @@ def test_a_config_cannot_be_changed_and_travels() -> None:
     with pytest.raises(ValueError, match="frozen"):
         config.model = "n"
     assert pickle.loads(pickle.dumps(config)) == config
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a working folder cannot be deleted there")
+def test_a_working_folder_that_was_deleted_has_no_dotenv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert resolve({"model": "m"}).model == "m"
 
 
 def test_every_setting_says_what_it_means() -> None:

@@ -10,7 +10,7 @@ import keyring.backend
 import keyring.backends.fail
 import pytest
 
-from chat_magics.config import key_to_send, resolve_sourced, save_key
+from chat_magics.config import key_to_send, may_go, resolve_sourced, save_key
 from chat_magics.errors import ConfigError
 
 KEY = "sk-canary-0123456789"
@@ -77,6 +77,19 @@ def test_a_key_goes_elsewhere_only_with_a_url_of_the_same_source(
     assert key == (KEY if key_from == url_from else None)
     assert (withheld is None) is (key_from == url_from)
     assert KEY not in (withheld or "")
+
+
+@pytest.mark.parametrize("url_from", SOURCES)
+@pytest.mark.parametrize("name", ["organization", "project"])
+def test_organisation_and_project_go_elsewhere_only_with_a_url_of_the_same_source(
+    name: str, url_from: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"CHAT_MAGICS_{name.upper()}", "canary")
+    given = set_in(url_from, "base_url", OTHER, tmp_path, monkeypatch)
+    assert may_go(*resolve_sourced(**given), name) is (url_from == "environment")
+    monkeypatch.setenv("CHAT_MAGICS_BASE_URL", "demo")
+    assert not may_go(*resolve_sourced(), name)
+    assert may_go(*resolve_sourced({"base_url": "https://api.openai.com/v1"}), name)
 
 
 @pytest.mark.parametrize("key_from", SOURCES)

@@ -280,7 +280,7 @@ def test_a_key_on_the_line_is_refused_and_not_repeated(kernel: Kernel):
     assert CANARY not in repr(ran)
 
 
-@pytest.mark.parametrize("typed", ["", "two words", "Schlüssel"])
+@pytest.mark.parametrize("typed", ["", "two words", "Schlüssel", "sk-\x7f"])
 def test_what_is_no_key_changes_nothing(kernel: Kernel, typed: str):
     ran = kernel.run("%chat_config api_key", answer=typed)
     assert re.fullmatch(r"UsageError: [^\n]+\n", ran.stderr)

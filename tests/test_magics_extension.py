@@ -8,6 +8,7 @@ import pytest
 
 from chat_magics.config import ChatConfig
 from chat_magics.magics import ChatMagics
+from chat_magics.magics.completer import completions
 from tests.chat_server import ChatServer
 from tests.shell import Shell
 from tests.talks import user_texts
@@ -78,6 +79,15 @@ def test_python_has_the_settings_of_the_notebook_before_any_magic_ran(
     shell.run("%config ChatMagics.system = 'Be brief'")
     shell.run("from chat_magics import Conversation; Conversation().ask('Q1').text")
     assert server.bodies[0]["messages"][0]["content"] == "Be brief"
+
+
+def test_tab_offers_nothing_where_a_setting_does_not_make_sense(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CHAT_MAGICS_WARM_UP", "0")
+    shell = Shell()
+    shell.run("%load_ext chat_magics")
+    monkeypatch.setenv("CHAT_MAGICS_TEMPERATURE", "9")
+    assert completions(shell.ip.chat_magics_extension.magics, "%chat -m gp") == ([], "gp")
+    shell.close()
 
 
 def test_a_question_on_one_line_is_asked(shell: Shell, server: ChatServer):

@@ -11,7 +11,6 @@ from IPython.core.error import UsageError
 
 from chat_magics.magics import ChatMagics
 from chat_magics.magics.options import FORMATS, OPTIONS, ChatOptions, parse_cell, parse_line
-from chat_magics.magics.questions import keep_questions
 
 
 @pytest.mark.parametrize(
@@ -161,13 +160,3 @@ def test_the_help_names_no_option_that_is_not_there():
     words = {word.strip(",") for line in lines for word in line.split()[:2]}
     flags = {word for word in words if word.startswith("-")}
     assert flags == {flag for flags, _ in OPTIONS.values() for flag in flags}
-
-
-def test_a_question_mark_at_the_end_of_a_line_is_part_of_the_prompt() -> None:
-    (line,) = keep_questions(['%chat -t 1 Why is {x} "so"?\n'])
-    assert line == "get_ipython().run_line_magic('chat', '-t 1 Why is {x} \"so\"?')\n"
-
-
-def test_a_call_for_help_stays_one() -> None:
-    lines = ["%chat?\n", "%chat ?\n", "%chat ??\n", "%chat_config model?\n", "len?\n"]
-    assert keep_questions(lines) == lines

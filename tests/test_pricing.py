@@ -8,7 +8,14 @@ import sys
 import pytest
 
 from chat_magics.messages import Message, Usage
-from chat_magics.pricing import estimate_tokens, estimate_usage, format_cost, price, source
+from chat_magics.pricing import (
+    estimate_tokens,
+    estimate_usage,
+    estimates,
+    format_cost,
+    price,
+    source,
+)
 
 MILLION = Usage(prompt_tokens=1_000_000, completion_tokens=1_000_000)
 OPENAI = "https://api.openai.com/v1"
@@ -120,3 +127,10 @@ def test_the_price_data_are_not_read_before_a_price_is_asked_for() -> None:
         assert "genai_prices" not in sys.modules
     """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_each_text_is_estimated_with_the_same_messages() -> None:
+    messages = [Message(role="user", content="Hello")]
+    texts = ["one two three", ""]
+    assert estimates(messages, texts) == [estimate_usage(messages, text) for text in texts]
+    assert estimates(messages, []) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,21 @@ def test_a_replacement_character_of_the_model_is_left_without_a_note() -> None:
     assert decoder.notes == []
 
 
+def test_a_nul_is_replaced_and_noted_once() -> None:
+    decoder = ChatDecoder()
+    thought = {"choices": [{"delta": {"reasoning_content": "h\0m"}}]}
+    assert read(decoder, sse(chunk("a\0b"), thought, chunk("\0"))) == "a\ufffdb\ufffd"
+    assert decoder.reasoning == ["h\ufffdm"]
+    assert decoder.notes == ["the reply held NUL characters, shown as \ufffd"]
+
+
+def test_a_name_is_one_that_can_be_stored() -> None:
+    decoder = ChatDecoder()
+    data = b'data: {"model": "m\\ud83d", "choices": [{"finish_reason": "stop\\ud83d"}]}\n\n'
+    assert read(decoder, data) == ""
+    assert (decoder.model, decoder.finish_reason) == ("m?", "stop?")
+
+
 TOLD = {
     "prompt_tokens": 10,
     "completion_tokens": 5,
@@ -142,6 +158,7 @@ def test_usage_is_found_in_each_of_its_places(chunks: list[Any]) -> None:
         {"prompt_tokens": None, "completion_tokens": -5},
         {"prompt_tokens": "10", "prompt_tokens_details": None},
         {"completion_tokens_details": {"reasoning_tokens": None}},
+        {"prompt_tokens": 10**30, "completion_tokens": 2**53 + 1},
     ],
 )
 def test_counts_that_are_no_counts_are_zero(usage: dict[str, Any]) -> None:
@@ -234,6 +251,31 @@ def test_a_body_that_is_no_stream_is_an_error(body: bytes, said: str, transient:
         with pytest.raises(ChatError, match=said) as caught:
             read(ChatDecoder(), *parts)
         assert caught.value.transient is transient
+
+
+MIB = bytes(2**20).replace(b"\0", b"x")
+
+
+@pytest.mark.parametrize("start", [b'{"choices": "', b"data: "], ids=["JSON", "a line"])
+def test_what_is_longer_than_any_reply_is_refused(start: bytes) -> None:
+    decoder = ChatDecoder()
+    for part in [start, *[MIB] * 31]:
+        decoder.feed(part)
+    with pytest.raises(BadResponse, match="over 32 MiB") as caught:
+        decoder.feed(MIB)
+    assert not caught.value.transient
+
+
+def test_of_a_web_page_nothing_is_kept() -> None:
+    decoder = ChatDecoder()
+    tracemalloc.start()
+    for _ in range(40):
+        decoder.feed(b"<html>" + MIB)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 2**20
+    with pytest.raises(BadResponse, match="web page"):
+        decoder.close()
 
 
 def test_a_whole_answer_where_a_stream_was_asked_for_is_taken_and_noted() -> None:

@@ -180,6 +180,20 @@ def test_processes_that_write_at_once_lose_and_mix_no_line(tmp_path: Path) -> No
     assert len(LogFile(tmp_path / "logs").parts()) > 10
 
 
+def test_a_foreign_file_in_the_folder_is_left_alone(tmp_path: Path) -> None:
+    foreign = tmp_path / "chat_magics.backup.jsonl"
+    foreign.write_text("mine\n")
+    telemetry = Telemetry(tmp_path, secrets=no_secrets)
+    telemetry.request(RECORD)
+    assert (telemetry.lost, len(lines(tmp_path)), foreign.read_text()) == (0, 1, "mine\n")
+
+
+def test_a_folder_that_no_system_can_have_harms_nothing() -> None:
+    telemetry = Telemetry(Path("no\0folder"), secrets=no_secrets)
+    telemetry.request(RECORD)
+    assert telemetry.lost == 1
+
+
 def test_a_log_that_was_removed_is_begun_again(tmp_path: Path) -> None:
     telemetry = Telemetry(tmp_path, secrets=no_secrets)
     telemetry.request(RECORD)

@@ -46,6 +46,7 @@ class Sending:
     Args:
         use_cache: False neither reads nor writes the cache.
         refresh: True asks the server even where the cache has an answer, and stores the new one.
+        on_request: called for each HTTP request that goes out.
         within_budget: raises where a budget would be passed; called after the cache, before a
             request.
     """
@@ -53,6 +54,7 @@ class Sending:
     use_cache: bool = True
     refresh: bool = False
     within_budget: Callable[[], Awaitable[None]] | None = None
+    on_request: Callable[[], None] | None = None
 
 
 class _InForce(NamedTuple):
@@ -108,10 +110,14 @@ class ChatClient:
     def complete(self, request: ChatRequest, sending: Sending | None = None) -> Completion:
         """The whole answer; blocks. An interrupt cancels the request.
 
+        A cached answer is read on the caller's thread, which saves the way to the loop and back.
+
         Raises:
             ChatError: see the tree in `chat_magics.errors`.
         """
-        return self.loop.run(self.send(request, _ignore, sending or Sending()))
+        sending, rules = sending or Sending(), _InForce(self.config, self.sources)
+        found = self._found(request, sending, rules)
+        return found or self.loop.run(self._asked(request, _ignore, sending, rules))
 
     async def send(self, request: ChatRequest, emit: Emit, sending: Sending) -> Completion:
         """The whole answer; its pieces go to `emit` as they come. Runs on the private loop.
@@ -120,10 +126,10 @@ class ChatClient:
             ChatError: see the tree in `chat_magics.errors`.
         """
         rules = _InForce(self.config, self.sources)
-        self._check(request, rules)
-        started = time.monotonic()
-        completion = await self._cached(request, emit, sending, rules)
-        return completion.model_copy(update={"latency": time.monotonic() - started})
+        found = self._found(request, sending, rules)
+        if found:
+            emit(Text(found.text))
+        return found or await self._asked(request, emit, sending, rules)
 
     def _check(self, request: ChatRequest, rules: _InForce) -> None:
         if request.base_url.rstrip("/") != rules.config.base_url:
@@ -138,16 +144,25 @@ class ChatClient:
             check_text(message.content, f"the {message.role} message")
         check_options(request.options)
 
-    async def _cached(
+    def _found(self, request: ChatRequest, sending: Sending, rules: _InForce) -> Completion | None:
+        """The answer that the cache has, if any; the request is checked in any case."""
+        started = time.monotonic()
+        self._check(request, rules)
+        if self.cache is None or sending.refresh or not sending.use_cache:
+            return None
+        found = self.cache.get(request)
+        took = {"time_to_first_token": None, "latency": time.monotonic() - started}
+        return found.model_copy(update=took) if found else None
+
+    async def _asked(
         self, request: ChatRequest, emit: Emit, sending: Sending, rules: _InForce
     ) -> Completion:
-        cache = self.cache if sending.use_cache else None
-        if cache and not sending.refresh and (found := cache.get(request)):
-            emit(Text(found.text))
-            return found.model_copy(update={"time_to_first_token": None})
+        started = time.monotonic()
         completion = await self._limited(request, emit, sending, rules)
-        if cache:
-            await asyncio.get_running_loop().run_in_executor(None, cache.put, request, completion)
+        completion = completion.model_copy(update={"latency": time.monotonic() - started})
+        if self.cache is not None and sending.use_cache:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(None, self.cache.put, request, completion)
         return completion
 
     async def _limited(
@@ -157,7 +172,7 @@ class ChatClient:
             await sending.within_budget()
         if self.limiter and rules.config.requests_per_minute:
             await self._take_turn(self.limiter, emit, request.owner, rules.config)
-        return await self._within_deadline(request, emit, rules)
+        return await self._within_deadline(request, Progress(emit, sending.on_request), rules)
 
     async def _take_turn(
         self, limiter: RateLimiter, emit: Emit, owner: str, config: ChatConfig
@@ -175,20 +190,21 @@ class ChatClient:
             waited += wait
 
     async def _within_deadline(
-        self, request: ChatRequest, emit: Emit, rules: _InForce
+        self, request: ChatRequest, progress: Progress, rules: _InForce
     ) -> Completion:
         limit = rules.config.total_timeout
         try:
-            return await asyncio.wait_for(self._retried(request, emit, rules), limit)
+            return await asyncio.wait_for(self._retried(request, progress, rules), limit)
         except asyncio.TimeoutError:
             raise RequestTimeout(
                 f"the reply took longer than {limit:g} s (total_timeout): raise it, or ask for less"
             ) from None
 
-    async def _retried(self, request: ChatRequest, emit: Emit, rules: _InForce) -> Completion:
+    async def _retried(
+        self, request: ChatRequest, progress: Progress, rules: _InForce
+    ) -> Completion:
         config = rules.config
         policy = RetryPolicy(config.max_attempts, config.max_retry_seconds, config.max_wait)
-        progress = Progress(emit)
 
         def announce(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..messages import ChatRequest, Completion, Usage
@@ -20,10 +21,12 @@ class Progress:
 
     Args:
         emit: where the events go.
+        on_request: called for each request that goes out.
     """
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(self, emit: Emit, on_request: Callable[[], None] | None = None) -> None:
         self._emit = emit
+        self._on_request = on_request
         self.attempts = 0
         self.notes: list[str] = []
         self.wasted: list[str] = []
@@ -35,6 +38,8 @@ class Progress:
     def sending(self) -> None:
         """A request goes out."""
         self.attempts += 1
+        if self._on_request:
+            self._on_request()
 
     def text(self, text: str) -> None:
         """Text has come; the first after a break makes void what came before it."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..config import ChatConfig, Sourced, key_to_send
+from ..config import ChatConfig, Sourced, key_to_send, may_go
 from ..errors import AuthenticationFailed
 from ..loading import without_collecting
 from ..loop import LoopThread
+from ..private_files import PerProcess
 
 if TYPE_CHECKING:
     from ..demo import DemoServer
@@ -18,8 +19,30 @@ if TYPE_CHECKING:
 __all__ = ["Servers"]
 
 
+class _Way(NamedTuple):
+    """What makes one transport different from another; who asks as the server may know it."""
+
+    url: str
+    key: str | None
+    organization: str | None
+    project: str | None
+    kind: str
+    stall_timeout: float
+    connect_timeout: float
+
+
+@dataclass
+class _Connected:
+    """What one process has made; a forked child shares no connection with its parent."""
+
+    transports: dict[_Way, Transport] = field(default_factory=dict)
+    demo: DemoServer | None = None
+
+
 class Servers:
     """One transport for each way of reaching a server; kept, so that connections are reused.
+
+    Any thread may ask: the warm-up and the loop may do so at once.
 
     Args:
         loop: the private loop that the transports belong to.
@@ -27,8 +50,7 @@ class Servers:
 
     def __init__(self, loop: LoopThread) -> None:
         self._loop = loop
-        self._transports: dict[tuple[object, ...], Transport] = {}
-        self._demo: DemoServer | None = None
+        self._connected = PerProcess(_Connected)
 
     def transport(self, config: ChatConfig, sources: Sourced) -> Transport:
         """The way to the configured server.
@@ -36,49 +58,57 @@ class Servers:
         Raises:
             AuthenticationFailed: there is no key for OpenAI. Elsewhere none may be needed.
         """
-        key, _ = key_to_send(config, sources)
-        if key is None and config.at_openai:
+        way = _way(config, sources)
+        if way.key is None and config.at_openai:
             raise AuthenticationFailed(
                 "no key: set it by %chat_config api_key or OPENAI_API_KEY; "
                 "to try without one: %chat_config base_url demo"
             )
-        identity: tuple[object, ...] = (
-            os.getpid(),  # a forked child shares no connection with its parent
-            key,
-            config.base_url,
-            config.transport,
-            config.stall_timeout,
-            config.connect_timeout,
-            config.organization,
-            config.project,
-        )
-        if identity not in self._transports:
-            self._transports[identity] = self._connect(config, key)
-        return self._transports[identity]
+        with self._connected.use() as connected:
+            if way not in connected.transports:
+                connected.transports[way] = self._connect(config, way, connected)
+            return connected.transports[way]
 
-    def _connect(self, config: ChatConfig, key: str | None) -> Transport:
+    def _connect(self, config: ChatConfig, way: _Way, connected: _Connected) -> Transport:
         with without_collecting():
             from .transport import Transport  # imports openai: at the first request
 
-        transport = Transport(config, key, self._url(config))
+        url = self._demo_url(connected) if way.url == "demo" else way.url
+        transport = Transport(
+            config, way.key, url, organization=way.organization, project=way.project
+        )
         self._loop.on_close(transport.close)
         return transport
 
-    def _url(self, config: ChatConfig) -> str:
-        if config.base_url != "demo":
-            return config.base_url
-        if self._demo is None:
+    def _demo_url(self, connected: _Connected) -> str:
+        if connected.demo is None:
             from ..demo import DemoServer  # tornado, 100 ms, for those who use it
 
-            self._demo = DemoServer()
-            self._demo.start()
-            self._loop.on_close(partial(_stop, self._demo))
-        return self._demo.url
+            demo = DemoServer()
+            demo.start()
+            connected.demo = demo
+            self._loop.on_close(partial(_stop, demo))
+        return connected.demo.url
 
     def close(self) -> None:
         """Forgets the transports and the demo model, which end with the loop."""
-        self._transports.clear()
-        self._demo = None
+        self._connected.close()
+
+
+def _way(config: ChatConfig, sources: Sourced) -> _Way:
+    """With what may go to the server; organisation and project mean nothing without a key."""
+    key, _ = key_to_send(config, sources)
+    organization = config.organization if key and may_go(config, sources, "organization") else None
+    project = config.project if key and may_go(config, sources, "project") else None
+    return _Way(
+        config.base_url,
+        key,
+        organization,
+        project,
+        config.transport,
+        config.stall_timeout,
+        config.connect_timeout,
+    )
 
 
 async def _stop(demo: DemoServer) -> None:

@@ -20,6 +20,7 @@ from ..errors import ChatError, ConnectionFailed
 from ..messages import ChatRequest
 from ..retry import translate
 from ..stream import ChatDecoder, Decoder, ResponsesDecoder
+from ..telemetry import redacted
 
 __all__ = ["Streamed", "Transport"]
 
@@ -56,17 +57,29 @@ class Transport:
     """The way to one server; belongs to the event loop that first uses it.
 
     Args:
-        config: base URL, timeouts and kind of transport.
+        config: base URL, timeouts and kind of transport; what else is in it is not sent.
         key: what is sent as bearer token; None sends no Authorization header.
         url: where to connect, where it differs from `config.base_url` (the demo model's port).
+        organization: OpenAI's id of the organisation; None sends none.
+        project: OpenAI's id of the project; None sends none.
     """
 
-    def __init__(self, config: ChatConfig, key: str | None, url: str | None = None) -> None:
+    def __init__(
+        self,
+        config: ChatConfig,
+        key: str | None,
+        url: str | None = None,
+        *,
+        organization: str | None = None,
+        project: str | None = None,
+    ) -> None:
         self.host = config.host
         self._key = key
         # Omitted at each request: the package accepts a client without a key in no other way.
         self._headers: dict[str, Any] = {} if key else {"Authorization": openai.omit}
-        self._client = _openai_client(config, key, url or config.base_url)
+        self._client = _openai_client(
+            config, key, url or config.base_url, _headers(config, organization, project)
+        )
         self._list_timeout = openai.Timeout(10, connect=min(10, config.connect_timeout))
 
     async def stream(
@@ -144,7 +157,10 @@ class Transport:
         return error
 
     def _redacted(self, text: str | None) -> str | None:
-        return text.replace(self._key, "***") if text and self._key else text
+        if not text:
+            return text
+        storable = text.encode("utf-8", "replace").decode()  # a server may send half a surrogate
+        return redacted(storable, [self._key] if self._key else [])
 
 
 async def _paced(chunks: AsyncIterator[bytes], decoder: Decoder) -> AsyncIterator[bytes]:
@@ -171,7 +187,9 @@ async def _paced(chunks: AsyncIterator[bytes], decoder: Decoder) -> AsyncIterato
             raise
 
 
-def _openai_client(config: ChatConfig, key: str | None, url: str) -> openai.AsyncOpenAI:
+def _openai_client(
+    config: ChatConfig, key: str | None, url: str, headers: Any
+) -> openai.AsyncOpenAI:
     limits = openai.Timeout(
         config.stall_timeout, connect=config.connect_timeout, pool=config.total_timeout
     )
@@ -191,20 +209,17 @@ def _openai_client(config: ChatConfig, key: str | None, url: str) -> openai.Asyn
         max_retries=0,
         timeout=limits,
         http_client=http_client,
-        default_headers=_headers(config, key),
+        default_headers=headers,
     )
 
 
-def _headers(config: ChatConfig, key: str | None) -> Any:
-    """Organisation, project and OPENAI_CUSTOM_HEADERS go to OpenAI; the openai package would
-    send those of the environment to any server."""
+def _headers(config: ChatConfig, organization: str | None, project: str | None) -> Any:
+    """Organisation and project as given, and OPENAI_CUSTOM_HEADERS to OpenAI alone; the openai
+    package would send those of the environment to any server."""
     headers: dict[str, Any] = {}
     if not config.at_openai:
         lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
         headers.update({line.split(":")[0].strip(): openai.omit for line in lines if ":" in line})
-    for name, value in (
-        ("OpenAI-Organization", config.organization),
-        ("OpenAI-Project", config.project),
-    ):
-        headers[name] = value if value and key else openai.omit
+    headers["OpenAI-Organization"] = organization or openai.omit
+    headers["OpenAI-Project"] = project or openai.omit
     return headers

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, JsonValue, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-__all__ = ["OPENAI_URL", "PREFIX", "ChatConfig", "default_home"]
+__all__ = ["OPENAI_URL", "PREFIX", "ChatConfig", "default_home", "is_sendable"]
 
 OPENAI_URL = "https://api.openai.com/v1"
 PREFIX = "CHAT_MAGICS_"
@@ -52,19 +52,21 @@ class ChatConfig(BaseSettings):
     organization: str | None = Field(
         None,
         validation_alias=_also("organization", "OPENAI_ORG_ID"),
-        description="OpenAI organisation; sent where the key is",
+        description="OpenAI organisation; sent with the key, under the same rule",
     )
     project: str | None = Field(
         None,
         validation_alias=_also("project", "OPENAI_PROJECT_ID"),
-        description="OpenAI project; sent where the key is",
+        description="OpenAI project; sent with the key, under the same rule",
     )
     keyring: bool = Field(False, description="keep the key in the system keyring")
     model: str | None = Field(
         None, description="the model; unset: gpt-5.6-luna at OpenAI, elsewhere the first listed"
     )
     fallback_models: tuple[str, ...] = Field(
-        ("gpt-5.6-luna", "gpt-4o-mini"), description="listed where the server cannot be asked"
+        ("gpt-5.6-luna", "gpt-4o-mini"),
+        min_length=1,
+        description="listed where the server cannot be asked",
     )
     api: Literal["chat", "responses"] = Field(
         "chat", description="the API spoken: chat completions or responses"
@@ -105,13 +107,17 @@ class ChatConfig(BaseSettings):
     home: Path = Field(
         default_factory=lambda: default_home(), description="folder of history, cache and logs"
     )
-    warm_up: bool = Field(True, description="import the heavy parts while the kernel is idle")
+    warm_up: bool = Field(
+        True,
+        description="import the heavy parts while the kernel is idle; "
+        "looked at when the extension is loaded, and not in `.env`",
+    )
 
     @field_validator("api_key")
     @classmethod
     def _key_is_sendable(cls, key: SecretStr | None) -> SecretStr | None:
         text = key.get_secret_value().strip() if key else ""
-        if not text.isascii() or any(c.isspace() for c in text):
+        if not is_sendable(text):
             raise ValueError("holds a space or a character that a key cannot have")
         return SecretStr(text) if text else None
 
@@ -171,6 +177,16 @@ class ChatConfig(BaseSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+
+def is_sendable(key: str) -> bool:
+    """True where a key can stand in an HTTP header: printable ASCII without spaces.
+
+    Example:
+        >>> is_sendable("sk-0123"), is_sendable("sk 0123"), is_sendable("sk-\x7f")
+        (True, False, False)
+    """
+    return all("!" <= character <= "~" for character in key)
 
 
 def _has_good_port(url: str) -> bool:

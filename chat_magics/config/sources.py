@@ -1,4 +1,4 @@
-"""Where settings come from, in which order, and which key may go where.
+"""Where settings come from, in which order, and which of them may go where.
 
 Argument, then `%config ChatMagics.x`, then the environment, then `.env` in the working folder,
 then the system keyring (the key only), then the default.
@@ -17,7 +17,7 @@ from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
 from ..errors import ConfigError
 from .settings import PREFIX, ChatConfig
 
-__all__ = ["Sourced", "key_to_send", "resolve", "resolve_sourced", "save_key"]
+__all__ = ["Sourced", "key_to_send", "may_go", "resolve", "resolve_sourced", "save_key"]
 
 KEYRING_SERVICE = "chat_magics"
 
@@ -57,7 +57,7 @@ def resolve_sourced(
     """As `resolve`, and where each setting that is not a default came from."""
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
-    for source, layer in _layers(arguments or {}, notebook or {}, folder or Path.cwd()):
+    for source, layer in _layers(arguments or {}, notebook or {}, folder):
         for name, value in layer.items():
             if name not in ChatConfig.model_fields:
                 raise ConfigError(f"there is no setting {name!r}; %chat_config lists them")
@@ -74,14 +74,24 @@ def resolve_sourced(
 
 
 def _layers(
-    arguments: Mapping[str, Any], notebook: Mapping[str, Any], folder: Path
+    arguments: Mapping[str, Any], notebook: Mapping[str, Any], folder: Path | None
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     yield "argument", arguments
     yield "%config", notebook
     yield "environment", _by_field(EnvSettingsSource(ChatConfig))
+    folder = folder or _working_folder()
+    if folder is None:
+        return
     dotenv = folder / ".env"
     if dotenv.is_file() and os.access(dotenv, os.R_OK):
         yield ".env in the working folder", _by_field(_dotenv_source(dotenv))
+
+
+def _working_folder() -> Path | None:
+    try:
+        return Path.cwd()
+    except OSError:  # it was deleted, and its .env with it
+        return None
 
 
 def _dotenv_source(path: Path) -> DotEnvSettingsSource:
@@ -150,17 +160,33 @@ def save_key(host: str, key: str) -> None:
 
 
 def key_to_send(config: ChatConfig, sources: Sourced) -> tuple[str | None, str | None]:
-    """The key that may go to `config.base_url`, and why one that is set may not.
-
-    A key goes to api.openai.com, or to a base_url that was set in the same place as the key:
-    else a URL from a file in some folder could collect the key of the environment.
-    """
+    """The key that may go to `config.base_url`, and why one that is set may not."""
     if config.base_url == "demo" or config.api_key is None:
         return None, None
-    key_from, url_from = sources.get("api_key"), sources.get("base_url", "default")
-    if config.at_openai or key_from == url_from or key_from == "keyring":
+    if may_go(config, sources, "api_key"):
         return config.api_key.get_secret_value(), None
     return None, (
-        f"the key ({key_from}) is not sent to {config.host} ({url_from}): "
-        f"set both in the same place"
+        f"the key ({sources.get('api_key')}) is not sent to {config.host} "
+        f"({sources.get('base_url', 'default')}): set both in the same place"
     )
+
+
+def may_go(config: ChatConfig, sources: Sourced, name: str) -> bool:
+    """True where the value of a setting may be sent to `config.base_url`.
+
+    It goes to api.openai.com, or to a base_url that was set in the same place: else a URL from a
+    file in some folder could collect the key of the environment. The keyring keeps keys by host.
+
+    Args:
+        config: the settings in force.
+        sources: where they came from.
+        name: of the setting: `api_key`, `organization` or `project`.
+
+    Example:
+        >>> config, sources = resolve_sourced({"base_url": "http://localhost/v1", "project": "p"})
+        >>> may_go(config, sources, "project"), may_go(config, sources, "organization")
+        (True, False)
+    """
+    if config.base_url == "demo":
+        return False
+    return config.at_openai or sources.get(name) in (sources.get("base_url", "default"), "keyring")

@@ -30,6 +30,7 @@ class Ask:
         cell: the asking cell, where there is one.
         replaces: the exchange that it regenerates or edits.
         cut: it edits: what follows `replaces` leaves the path.
+        exact: `options` are all there is: those of the settings are not added.
     """
 
     prompt: str
@@ -43,6 +44,7 @@ class Ask:
     cell: Cell | None = None
     replaces: str | None = None
     cut: bool = False
+    exact: bool = False
 
     def check(self, longest: int) -> None:
         """Refuses what cannot be sent, before anything is.
@@ -55,6 +57,10 @@ class Ask:
             InvalidRequest: it is empty, or holds NUL or half of a surrogate pair.
             InvalidOption: an option has its own place, or is out of range.
         """
+        for name in ("prompt", "model", "system"):
+            given = getattr(self, name)
+            if not (isinstance(given, str) or (given is None and name != "prompt")):
+                raise InvalidRequest(f"{name} must be text, not {type(given).__name__}")
         length = len(self.prompt)
         if not self.prompt.strip():
             raise InvalidRequest("the prompt is empty: write what you want to ask")

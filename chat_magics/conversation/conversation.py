@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..display import current_cell
-from ..errors import NotFound
+from ..errors import ChatError, NotFound
 from ..messages import ChatRequest
 from .ask import Ask
 from .path import Cell, find_place, messages_of, stale
@@ -47,17 +48,21 @@ class Conversation:
         self, name: str | None = None, *, session: Session | None = None, **settings: Any
     ) -> None:
         self.session = session or (Session(settings) if settings else Session.current())
-        self.turn = asyncio.Lock()
+        self._turn = (os.getpid(), asyncio.Lock())
         self._record: ConversationRecord | None = None
         self._known: dict[str, Exchange] = {}
         self._loaded = True
         if name is not None:
             origin = self.session.origin
-            self._record = self.session.store_now(lambda h: h.create_conversation(name, origin))
+            self._keep(self.session.store_now(lambda h: h.create_conversation(name, origin)))
+
+    def _keep(self, record: ConversationRecord) -> None:
+        self._record = record
+        self.session.opened[record.id] = self
 
     @classmethod
     def open(cls, ref: str, *, session: Session | None = None, **settings: Any) -> Conversation:
-        """A conversation that is in history, to go on with.
+        """A conversation that is in history, to go on with; one object for all of a session.
 
         Args:
             ref: its name, its id, or the beginning of its id.
@@ -68,9 +73,20 @@ class Conversation:
             NotFound: there is none; the message tells the nearest names.
         """
         opened = cls(session=session, **settings)
-        opened._record = opened.session.store_now(lambda history: history.conversation(ref))
+        record = opened.session.store_now(lambda history: history.conversation(ref))
+        shared = opened.session.opened.get(record.id)
+        if shared is not None:
+            return shared
+        opened._keep(record)
         opened._loaded = False
         return opened
+
+    @property
+    def turn(self) -> asyncio.Lock:
+        """Held by the reply that is under way; a forked child does not wait for its parent's."""
+        if self._turn[0] != os.getpid():
+            self._turn = (os.getpid(), asyncio.Lock())
+        return self._turn[1]
 
     # Asking
 
@@ -151,8 +167,9 @@ class Conversation:
     def _again(self, old: Exchange, prompt: str, options: dict[str, Any], cut: bool = False) -> Ask:
         settings = {
             "model": old.model_asked,
-            "system": old.system,
+            "system": old.system or "",
             "options": old.options,
+            "exact": True,
             "surface": old.surface,
             **options,
         }
@@ -181,7 +198,7 @@ class Conversation:
     def record(self) -> ConversationRecord:
         """Its id, name, title and path, as stored."""
         if self._record is None:
-            self.session.loop.run(self.load())
+            self._load_now()
         assert self._record is not None
         return self._record
 
@@ -208,7 +225,7 @@ class Conversation:
     def exchanges(self) -> tuple[Exchange, ...]:
         """The exchanges that are the context now, in order."""
         if not self._loaded:
-            self.session.loop.run(self.load())
+            self._load_now()
         return tuple(self._known[id] for id in self.path)
 
     def stale(self) -> frozenset[str]:
@@ -232,29 +249,46 @@ class Conversation:
                 raise NotFound("no version of this exchange is in the conversation now")
             return [exchange if id in family else id for id in path]
 
-        self.session.loop.run(self._change_path(changed))
+        self._run(self._change_path(changed))
 
     def set_path(self, path: Sequence[str]) -> None:
-        """Makes these exchanges the context, in this order, after the reply that is under way."""
-        self.session.loop.run(self._change_path(lambda _: path))
+        """Makes these exchanges the context, in this order, after the reply that is under way.
+
+        Raises:
+            NotFound: one of them is not in history; nothing is changed.
+        """
+        self._run(self._change_path(lambda _: path))
 
     async def _change_path(self, change: Callable[[Sequence[str]], Sequence[str]]) -> None:
         async with self.turn:
             await self.load()
-            own, path = self.id, change(self.path)
-            record = await self.session.store(lambda history: history.set_path(own, path))
+            own, path = self.record.id, change(self.path)
             await self._know(path)
-            self._record = record
+            if strange := [id for id in path if id not in self._known]:
+                raise NotFound(f"there is no exchange {strange[0]!r}: nothing is changed")
+            self._keep(await self.session.store(lambda history: history.set_path(own, path)))
 
     def plan(self, ask: Ask) -> Plan:
         """What an ask would send and cost; nothing is sent."""
         self.session.refresh()
         ask.check(self.session.config.max_prompt_chars)
         exchanges = {exchange.id: exchange for exchange in self.exchanges()}
-        place = find_place(self.path, exchanges, cell=ask.cell, alone=ask.alone)
+        place = find_place(
+            self.path,
+            exchanges,
+            cell=ask.cell,
+            replaces=ask.replaces,
+            cut=ask.cut,
+            alone=ask.alone,
+        )
         likely, guessed = self.session.client.likely_model()
         request = self.request(ask, place.before, exchanges, ask.model or likely)[0]
-        return self.session.plan(request, self.id, guessed=guessed and not ask.model)
+        return self.session.plan(
+            request,
+            self.id,
+            guessed=guessed and not ask.model,
+            use_cache=ask.use_cache and not ask.refresh,
+        )
 
     def request(
         self, ask: Ask, before: Sequence[str], exchanges: Mapping[str, Exchange], model: str
@@ -263,12 +297,13 @@ class Conversation:
         config = self.session.config
         system = config.system if ask.system is None else ask.system
         messages, context = messages_of(before, exchanges, system, ask.prompt)
+        defaults = self.session.default_options()
         request = ChatRequest(
             base_url=config.base_url,
             model=model,
             messages=messages,
             api=config.api,
-            options={**self.session.default_options(), **ask.options},
+            options=dict(ask.options) if ask.exact else {**defaults, **ask.options},
             owner=config.owner,
         )
         return request, context
@@ -287,7 +322,9 @@ class Conversation:
         origin = self.session.origin
         if self._record is None:
             new = await self.session.store(lambda h: h.new_conversation(None, origin))
-            self._record = self._record or new  # another may have waited for it as well
+            if self._record is None:  # another may have waited for it as well
+                self._keep(new)
+        assert self._record is not None
         if not self._loaded:
             await self._know(self._record.path)
             self._loaded = True
@@ -299,7 +336,23 @@ class Conversation:
     def took(self, exchange: Exchange, record: ConversationRecord) -> None:
         """Takes in what a turn stored."""
         self._known[exchange.id] = exchange
-        self._record = record
+        self._keep(record)
+
+    async def moved(self, record: ConversationRecord) -> None:
+        """Takes in that another kernel asked here meanwhile."""
+        await self._know([id for id in record.path if id not in self._known])
+        self._keep(record)
+
+    def _load_now(self) -> None:
+        self._run(self.load())
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            self.session.check_open()
+        except ChatError:
+            work.close()
+            raise
+        self.session.loop.run(work)
 
     def __repr__(self) -> str:
         title = (self._record and (self._record.name or self._record.title)) or "new"

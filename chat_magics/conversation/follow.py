@@ -14,7 +14,7 @@ class Follow:
     """Turns events into text for who only appends: text after a restart must go on with it."""
 
     def __init__(self) -> None:
-        self._given = ""
+        self._pieces: list[str] = []
         self._again: str | None = None
 
     def take(self, events: list[Event]) -> str:
@@ -25,15 +25,17 @@ class Follow:
         """
         text = "".join(event.text for event in self._after_restart(events))
         if self._again is None:
-            self._given += text
+            self._pieces.append(text)
             return text
         self._again += text
-        shorter = min(len(self._again), len(self._given))
-        if self._again[:shorter] != self._given[:shorter]:
+        given = "".join(self._pieces)
+        shorter = min(len(self._again), len(given))
+        if self._again[:shorter] != given[:shorter]:
             raise StreamRestarted(_DIFFERS)
-        if len(self._again) <= len(self._given):
+        if len(self._again) <= len(given):
             return ""
-        fresh, self._given, self._again = self._again[shorter:], self._again, None
+        fresh = self._again[shorter:]
+        self._pieces, self._again = [self._again], None
         return fresh
 
     def end(self) -> None:
@@ -42,7 +44,7 @@ class Follow:
         Raises:
             StreamRestarted: the new text is shorter than what was given before.
         """
-        if self._again is not None and self._again != self._given:
+        if self._again is not None and self._again != "".join(self._pieces):
             raise StreamRestarted(_DIFFERS)
 
     def _after_restart(self, events: list[Event]) -> list[Text]:

@@ -19,7 +19,6 @@ _TOLD = (
     "usage",
     "reasoning",
     "wasted",
-    "attempts",
     "time_to_first_token",
     "cached",
     "stored_at",
@@ -34,6 +33,7 @@ def ended(
     status: Status,
     error: ChatError | None,
     *,
+    attempts: int,
     latency: float,
 ) -> Exchange:
     """The exchange as it stays for good.
@@ -43,9 +43,11 @@ def ended(
         completion: what came, whole or in part; None where nothing did.
         status: how it ended.
         error: what ended it, where it failed.
-        latency: seconds from sending to the end.
+        attempts: HTTP requests made.
+        latency: seconds from its beginning to its end.
     """
-    final: dict[str, Any] = {"status": status, "ended": now(), "latency": latency}
+    final: dict[str, Any] = {"status": status, "ended": now()}
+    final |= {"attempts": attempts, "latency": latency}
     if error is not None:
         final |= {
             "error_type": type(error).__name__,

@@ -77,11 +77,13 @@ class Reply:
 
     def stop(self, status: Status = "stopped") -> None:
         """Ends it at once, before the first token too; what came is kept and marked."""
-        if self._stop is None:
-            self._stop = _nothing
+        with self._sending:
+            unsent = self._stop is None
+            stop = self._stop = self._stop or _nothing
+        if unsent:
             self.ended(None)
-        else:
-            self._stop(status)
+        elif not self.done:
+            stop(status)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Waits for its end; an interrupt stops it, keeps what came, and is raised on.
@@ -187,10 +189,10 @@ class Reply:
     @property
     def status(self) -> str:
         """`new`, `streaming`, `complete`, `stopped`, `interrupted` or `error`."""
-        if self.exchange is not None:
-            return self.exchange.status
         if self.error is not None:
             return "error"
+        if self.exchange is not None:
+            return self.exchange.status
         if self._log.ended:
             return "stopped"
         return "new" if self._stop is None else "streaming"
@@ -219,7 +221,7 @@ class Reply:
                 return json.loads(text)
             except ValueError as error:
                 reason = error
-        raise BadResponse(f"the reply is not JSON ({reason}); its text is in answer.text")
+        raise BadResponse(f"the reply is not JSON ({reason}); its text is in reply.text")
 
     @property
     def usage(self) -> Usage | None:

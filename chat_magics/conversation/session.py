@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from weakref import WeakValueDictionary
 
 from ..cache import CompletionCache, DiskStore
 from ..client import ChatClient
@@ -75,6 +76,8 @@ class Session:
         )
         self._conversation: Conversation | None = None
         self._closed = False
+        self.opened: WeakValueDictionary[str, Conversation] = WeakValueDictionary()
+        self._cache_settings: object = None
         self._store = Store(self.warn)
         self._store.use(self.config)
         self._running: set[tuple[int, Turn]] = set()
@@ -119,11 +122,10 @@ class Session:
     def _apply(self) -> None:
         config, client = self.config, self.client
         client.configure(config, self.sources)
-        client.cache = CompletionCache(
-            lambda: DiskStore(config.home / "cache", config.cache_mb * 2**20),
-            ttl=config.cache_ttl,
-            on_fault=lambda what, error: self.telemetry.warning(f"cache: {what}: {error!r}"),
-        )
+        cache = (config.home, config.cache_mb, config.cache_ttl)
+        if cache != self._cache_settings:  # else its counters would begin anew
+            self._cache_settings = cache
+            client.cache = self._new_cache(config)
         client.limiter = RateLimiter(
             config.home / "limits.db",
             per_minute=config.requests_per_minute,
@@ -139,6 +141,13 @@ class Session:
         from_file = sorted(name for name, source in self.sources.items() if ".env" in source)
         if from_file:
             self.warn(f"settings from .env in the working folder: {', '.join(from_file)}")
+
+    def _new_cache(self, config: ChatConfig) -> CompletionCache:
+        return CompletionCache(
+            lambda: DiskStore(config.home / "cache", config.cache_mb * 2**20),
+            ttl=config.cache_ttl,
+            on_fault=lambda what, error: self.telemetry.warning(f"cache: {what}: {error!r}"),
+        )
 
     def default_options(self) -> dict[str, Any]:
         """Options of the API that the settings ask for; only those that were set."""
@@ -225,10 +234,17 @@ class Session:
         more = await asyncio.to_thread(expected, request)
         self.budget.check(*await self.store(lambda history: spent(history, conversation)), more)
 
-    def plan(self, request: ChatRequest, conversation: str, *, guessed: bool = False) -> Plan:
+    def plan(
+        self,
+        request: ChatRequest,
+        conversation: str,
+        *,
+        guessed: bool = False,
+        use_cache: bool = True,
+    ) -> Plan:
         """What the request would send and cost."""
         usage = estimated(request, [""])[0]
-        cache = self.client.cache if self.config.cache else None
+        cache = self.client.cache if use_cache and self.config.cache else None
         prompt = spending(request, usage)
         return Plan(
             request=request,

@@ -36,8 +36,6 @@ class Store:
         """What a forked child cannot share with its parent: the thread, and the open file."""
         self._pid = os.getpid()
         self._open: list[History] = []
-        # Also for who never closes it: when nobody has it any more, and when the process ends.
-        weakref.finalize(self, _close_all, self._open, os.getpid())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="chat_magics-store")
 
     def use(self, config: ChatConfig) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..client import Event, Restarted, Sending, Text, Waiting
 from ..errors import ChatError
-from ..history import Exchange, History, Status
+from ..history import Exchange, History, PathMoved, Status
 from ..messages import ChatRequest, Completion, Usage
 from .ask import Ask
 from .path import Place, find_place
@@ -32,6 +33,8 @@ T = TypeVar("T")
 
 _FLUSH_SECONDS = 0.25
 _FLUSH_CHARS = 2048
+_FLUSH_SHARE = 16
+_LONG_CHARS = 100_000
 
 
 class Turn:
@@ -50,9 +53,9 @@ class Turn:
         self._stopped: Status | None = None
         self._task: asyncio.Task[None] | None = None
         self._stoppable: asyncio.Task[Any] | None = None
-        self._asked_server = False
         self._discarded: list[str] = []
-        self._attempts = 1
+        self._requests = 0
+        self._began = time.monotonic()
         self._partial = Partial(self._session, reply)
 
     def start(self) -> None:
@@ -81,17 +84,17 @@ class Turn:
         except asyncio.CancelledError:
             pass  # stopped before its turn came: nothing was sent, nothing is to be kept
         except ChatError as refused:
-            error = self._logged(refused)
+            error = await self._logged(refused)
         except Exception as bug:  # noqa: BLE001 - a person gets one line, the log the traceback
-            error = self._logged(self._session.unexpected(bug))
+            error = await self._logged(self._session.unexpected(bug))
         finally:
             self._session.finished(self)
             self._reply.ended(error)
 
-    def _logged(self, error: ChatError) -> ChatError:
+    async def _logged(self, error: ChatError) -> ChatError:
         """What kept the turn from its beginning or its end, so that no row of history tells it."""
         exchange = self._reply.exchange
-        self._session.log_fault(error, exchange, self._ask.surface)
+        await asyncio.to_thread(self._session.log_fault, error, exchange, self._ask.surface)
         return error
 
     async def _while_not_stopped(self, work: Coroutine[Any, Any, T]) -> T:
@@ -132,8 +135,16 @@ class Turn:
             return "", error
 
     async def _begin(self, model: str) -> ChatRequest:
+        await self._conversation.load()
+        while True:
+            try:
+                return await self._stored(model)
+            except PathMoved as moved:  # another kernel asked in this conversation
+                await self._conversation.moved(moved.record)
+
+    async def _stored(self, model: str) -> ChatRequest:
+        """The prompt in history, and the request that may be sent now."""
         conversation, ask = self._conversation, self._ask
-        await conversation.load()
         place = find_place(
             conversation.path,
             conversation.known,
@@ -147,26 +158,29 @@ class Turn:
         self._place, self._reply.sent_messages = place, request.messages
         path = place.with_exchange(exchange.id) if place.at_once else conversation.path
         before = conversation.record
-        record = await self._session.store(lambda h: h.begin(exchange, before, path))
+        record = await self._session.store(
+            lambda history: history.begin(exchange, before, path, before.path)
+        )
         conversation.took(exchange, record)
         self._reply.exchange = exchange
+        self._began = time.monotonic()
         return request
 
     async def _send(self, request: ChatRequest) -> Completion:
         async def within_budget() -> None:
-            self._asked_server = True
             if self._session.budget.active:
                 await self._session.check_budget(request, self._conversation.record.id)
 
         use_cache = self._ask.use_cache and self._session.config.cache
-        sending = Sending(use_cache, self._ask.refresh, within_budget)
+        sending = Sending(use_cache, self._ask.refresh, within_budget, self._count_request)
         return await self._session.client.send(request, self._on_event, sending)
+
+    def _count_request(self) -> None:
+        self._requests += 1
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Restarted):
             self._discarded.append(event.discarded)
-        elif isinstance(event, Waiting) and event.attempt:
-            self._attempts = event.attempt
         self._reply.emit(event)
         if isinstance(event, Text):
             self._partial.grew(len(event.text))
@@ -183,8 +197,16 @@ class Turn:
         assert begun is not None
         if completion is None:
             completion = await self._what_came(request, status)
-        latency = completion.latency if completion and completion.latency else self._reply.elapsed
-        exchange = await asyncio.to_thread(ended, begun, completion, status, error, latency=latency)
+        took = completion.latency if completion and completion.latency else None
+        exchange = await asyncio.to_thread(
+            ended,
+            begun,
+            completion,
+            status,
+            error,
+            attempts=self._requests,
+            latency=took or time.monotonic() - self._began,
+        )
         path: tuple[str, ...] | None = None
         if exchange.answered and not self._place.at_once:
             path = self._place.with_exchange(exchange.id)
@@ -194,19 +216,19 @@ class Turn:
             record = record.model_copy(update={"path": path})
         self._conversation.took(exchange, record)
         self._reply.exchange = exchange
-        self._session.log(exchange, request.messages, error)
+        # On another thread: a hook of the person may take its time, or ask something itself.
+        await asyncio.to_thread(self._session.log, exchange, request.messages, error)
 
     async def _what_came(self, request: ChatRequest, status: Status) -> Completion | None:
         """What came before a stop or a failure, its tokens estimated: they are billed too."""
         text = self._reply.text_so_far
-        if not text and (status == "error" or not self._asked_server):
+        if not text and (status == "error" or not self._requests):
             return None
         usage = await asyncio.to_thread(estimated, request, [text, *self._discarded])
         return Completion(
             text=text,
             model=request.model,
             usage=usage[0],
-            attempts=self._attempts if self._asked_server else 0,
             wasted=sum(usage[1:], Usage()) if self._discarded else None,
         )
 
@@ -217,22 +239,28 @@ class Partial:
     def __init__(self, session: Session, reply: Reply) -> None:
         self._session = session
         self._reply = reply
-        self._grown = 0
+        self._grown = self._length = 0
         self._much = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def grew(self, characters: int) -> None:
         """Text has come."""
         self._grown += characters
-        if self._grown >= _FLUSH_CHARS:
+        self._length += characters
+        # All of it is written each time: the longer it is, the more must have come.
+        if self._grown >= max(_FLUSH_CHARS, self._length / _FLUSH_SHARE):
             self._much.set()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._store())
 
+    def _pause(self) -> float:
+        """Seconds; a quarter, and more where the text is very long."""
+        return _FLUSH_SECONDS * max(1.0, self._length / _LONG_CHARS)
+
     async def _store(self) -> None:
         while self._grown:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._much.wait(), _FLUSH_SECONDS)
+                await asyncio.wait_for(self._much.wait(), self._pause())
             self._much.clear()
             self._grown = 0
             exchange, text = self._reply.exchange, self._reply.text_so_far

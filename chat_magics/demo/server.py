@@ -143,9 +143,10 @@ def _listen(port: int, host: str, speed: float) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise ConfigError(
-            f"the demo server cannot listen on {host}:{port} ({error.strerror}); choose another "
+            f"the demo server cannot listen on {host}:{port} ({reason}); choose another "
             "port, or 0 for a free one"
         ) from None
     listening.setblocking(False)

@@ -10,6 +10,12 @@ if TYPE_CHECKING:
 
 __all__ = ["age", "caption"]
 
+_CUTS = {
+    None: "may be cut",
+    "length": "cut at max_tokens",
+    "content_filter": "held back by the content filter",
+    "tool_calls": "asked for a tool",
+}
 _ENDINGS = {
     "stopped": "stopped",
     "interrupted": "interrupted",
@@ -39,9 +45,8 @@ def caption(exchange: Exchange) -> str:
         parts.append(f"cached {age(exchange.stored_at)} ago")
     if exchange.status in _ENDINGS:
         parts.append(_ENDINGS[exchange.status])
-    elif exchange.truncated:
-        at_limit = exchange.finish_reason == "length"
-        parts.append("cut at max_tokens" if at_limit else "may be cut")
+    else:
+        parts += [_CUTS.get(exchange.finish_reason, ""), "" if exchange.answered else "empty reply"]
     if exchange.wasted:
         parts.append("asked again")
     elif exchange.attempts > 1:

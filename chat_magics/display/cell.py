@@ -10,11 +10,11 @@ from __future__ import annotations
 import html
 from typing import Any
 
-__all__ = ["CellOutput", "show_html"]
+__all__ = ["CellOutput", "show_caption", "show_html"]
 
 _FASTEST = 0.1
-_SLOWEST = 1.0
 _BYTES_PER_SECOND = 40_000
+_LONG_BLOCK = 40_000
 
 
 class CellOutput:
@@ -68,7 +68,17 @@ class CellOutput:
         if last:
             for index in range(self._used, len(self._displays)):
                 self._put(index, "", "")
-        return min(_SLOWEST, max(_FASTEST, size / _BYTES_PER_SECOND))
+        return self._pause(size)
+
+    def _pause(self, size: int) -> float:
+        """Seconds until the open block, of this many bytes, may be sent again.
+
+        They grow with it faster than a reply does, so that a long block is sent some times in all
+        and not some times a second.
+        """
+        if size <= _LONG_BLOCK:
+            return max(_FASTEST, size / _BYTES_PER_SECOND)
+        return size / _BYTES_PER_SECOND * size / _LONG_BLOCK
 
     def _put(self, index: int, markup: str, source: str) -> None:
         if index < len(self._shown) and self._shown[index] == (markup, source):
@@ -96,10 +106,14 @@ class CellOutput:
 
     def end(self, line: str, notes: tuple[str, ...]) -> None:
         """The quiet line, as the last display of the cell."""
-        said = "<br>".join(html.escape(part) for part in (line, *notes))
-        text = "\n".join((line, *notes))
-        style = "" if self._displays else self._style
-        show_html(f'{style}<div class="chat-magics-caption">{said}</div>', text)
+        show_caption(line, notes, style="" if self._displays else self._style)
+
+
+def show_caption(line: str, notes: tuple[str, ...] = (), *, style: str = "") -> None:
+    """Displays the quiet line, and what the reader must be told."""
+    said = "<br>".join(html.escape(part) for part in (line, *notes))
+    text = "\n".join((line, *notes))
+    show_html(f'{style}<div class="chat-magics-caption">{said}</div>', text)
 
 
 def show_html(markup: str, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -17,9 +18,20 @@ if TYPE_CHECKING:
     from ..errors import ChatError
     from ..history import Exchange
 
-__all__ = ["Format", "Output", "PlainOutput", "Silence", "Streaming", "show", "show_error"]
+__all__ = [
+    "Format",
+    "Output",
+    "PlainOutput",
+    "Silence",
+    "Streaming",
+    "printable",
+    "show",
+    "show_error",
+]
 
 Format = Literal["markdown", "text"]
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Streaming(Protocol):
@@ -88,6 +100,11 @@ def show_error(message: str) -> None:
         show_html(f'<div class="chat-magics-error">{html.escape(message)}</div>', message)
     else:
         sys.stdout.write(f"{message}\n")
+
+
+def printable(text: str) -> str:
+    """Text for a terminal, which would take orders in it, such as to write the clipboard."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _output(format: Format, quiet: bool) -> Output:
@@ -178,7 +195,7 @@ class PlainOutput:
 
     @staticmethod
     def _write(text: str) -> None:
-        sys.stdout.write(text)
+        sys.stdout.write(printable(text))
         sys.stdout.flush()
 
 

@@ -7,6 +7,7 @@ files are its parts: columns and layout, the engine, process marks, what is save
 from .exchange import (
     ConversationRecord,
     Exchange,
+    PathMoved,
     Spent,
     Status,
     Surface,
@@ -18,6 +19,7 @@ __all__ = [
     "ConversationRecord",
     "Exchange",
     "History",
+    "PathMoved",
     "Spent",
     "Status",
     "Surface",

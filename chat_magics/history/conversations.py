@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, insert, literal, select, update
+from sqlalchemy import Connection, Select, insert, select, update
 
 from chat_magics.errors import InvalidRequest, NotFound
-from chat_magics.history.exchange import ConversationRecord, Exchange, now
+from chat_magics.history.exchange import ConversationRecord, Exchange, PathMoved, now
 from chat_magics.history.schema import conversations as table
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 TITLE_CHARS = 60
+NAME_CHARS = 100
 SHORTEST_PREFIX = 4
 NAMES_TOLD = 3
 
@@ -55,11 +56,16 @@ def usable_name(name: str) -> str:
     """The name without blanks around it.
 
     Raises:
-        InvalidRequest: nothing is left.
+        InvalidRequest: nothing is left, or it is too long or not printable.
     """
-    if not name.strip():
+    name = name.strip()
+    if not name:
         raise InvalidRequest("A conversation's name cannot be empty: give it a word or two")
-    return name.strip()
+    if len(name) > NAME_CHARS or not name.isprintable():
+        raise InvalidRequest(
+            f"A conversation's name has at most {NAME_CHARS} characters, on one line"
+        )
+    return name
 
 
 def add(connection: Connection, record: ConversationRecord) -> None:
@@ -74,24 +80,28 @@ def add(connection: Connection, record: ConversationRecord) -> None:
 
 
 def touch(
-    connection: Connection, record: ConversationRecord, exchange: Exchange, path: Sequence[str]
+    connection: Connection,
+    record: ConversationRecord,
+    exchange: Exchange,
+    path: Sequence[str],
+    expected: Sequence[str] | None,
 ) -> ConversationRecord:
     """Note that the conversation was asked: path, time, title; store it where it is new.
 
     Raises:
         InvalidRequest: it is new, and its name is taken.
+        PathMoved: its stored path is not the one expected.
     """
-    if _by_id(connection, record.owner, record.id) is None:
+    stored = _by_id(connection, record.owner, record.id)
+    if stored is None:
         add(connection, record)
-    title = literal(title_of(exchange.prompt), table.c.title.type)
-    connection.execute(
-        _update(record.owner, record.id).values(
-            path=list(path),
-            used=exchange.created,
-            title=case((table.c.title == "", title), else_=table.c.title),
-        )
-    )
-    return get(connection, record.owner, record.id)
+        stored = record
+    elif expected is not None and stored.path != tuple(expected):
+        raise PathMoved(stored)
+    title = stored.title or title_of(exchange.prompt)
+    changed = {"path": list(path), "used": exchange.created, "title": title}
+    connection.execute(_update(record.owner, record.id), changed)
+    return stored.model_copy(update={**changed, "path": tuple(path)})
 
 
 def title_of(prompt: str) -> str:

@@ -9,9 +9,19 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
+from chat_magics.errors import StoreError
 from chat_magics.messages import Usage
 
-__all__ = ["ConversationRecord", "Exchange", "Spent", "Status", "Surface", "new_id", "now"]
+__all__ = [
+    "ConversationRecord",
+    "Exchange",
+    "PathMoved",
+    "Spent",
+    "Status",
+    "Surface",
+    "new_id",
+    "now",
+]
 
 Status = Literal["streaming", "complete", "stopped", "interrupted", "error"]
 Surface = Literal["cell", "panel", "batch", "app", "python"]
@@ -177,6 +187,18 @@ class ConversationRecord(_Value):
     used: UtcTime
     path: tuple[str, ...] = ()
     origin: str = ""
+
+
+class PathMoved(StoreError):
+    """Another kernel asked in this conversation meanwhile: its path is not what was thought.
+
+    Args:
+        record: the conversation as it is stored now.
+    """
+
+    def __init__(self, record: ConversationRecord) -> None:
+        super().__init__(f"conversation {record.id} was asked elsewhere meanwhile: ask again")
+        self.record = record
 
 
 class Spent(NamedTuple):

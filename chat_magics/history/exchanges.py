@@ -39,15 +39,14 @@ IDS_AT_ONCE = 500
 def add(connection: Connection, exchange: Exchange) -> None:
     """Store an exchange that streams, with the mark of this process."""
     mark = this_process()
-    connection.execute(
-        insert(table).values(
-            **_to_row(exchange),
-            host=mark.host,
-            pid=mark.pid,
-            process_started=mark.started,
-            touched=now(),
-        )
-    )
+    row = _to_row(exchange) | {
+        "host": mark.host,
+        "pid": mark.pid,
+        "process_started": mark.started,
+        "touched": now(),
+    }
+    # As parameters, and not as values of the statement, which would be built anew each time.
+    connection.execute(insert(table), row)
 
 
 def partial(connection: Connection, owner: str, id: str, text: str, reasoning: str) -> None:
@@ -75,8 +74,8 @@ def _change_streaming(
 ) -> None:
     mine = and_(table.c.id == id, table.c.owner == owner)
     streams = table.c.status == "streaming"
-    change = update(table).where(mine, streams).values(**values, touched=now())
-    if connection.execute(change).rowcount == 1:
+    change = update(table).where(mine, streams)
+    if connection.execute(change, {**values, "touched": now()}).rowcount == 1:
         return
     status = connection.execute(select(table.c.status).where(mine)).scalar()
     if status is None:

@@ -153,7 +153,11 @@ class History:
         return self._change(id, title=title)
 
     def begin(
-        self, exchange: Exchange, conversation: ConversationRecord, path: Sequence[str]
+        self,
+        exchange: Exchange,
+        conversation: ConversationRecord,
+        path: Sequence[str],
+        expected: Sequence[str] | None = None,
     ) -> ConversationRecord:
         """Store an exchange before it is sent, and the conversation's path, in one transaction.
 
@@ -162,11 +166,14 @@ class History:
             conversation: stored with it where it is new.
             path: ids of the exchanges that are the context now, this one as a rule among them.
 
+            expected: the path as the caller knows it; None where it does not matter.
+
         Returns:
             the conversation as it is stored now.
 
         Raises:
             InvalidRequest: the conversation is new, and its name is taken.
+            PathMoved: the stored path is not the one expected; nothing is stored.
             StoreError: the exchange is stored already, or has ended.
         """
         self._refuse_others(exchange.owner)
@@ -176,7 +183,7 @@ class History:
 
         def work(connection: Connection) -> ConversationRecord:
             exchanges.add(connection, exchange)
-            return conversations.touch(connection, conversation, exchange, path)
+            return conversations.touch(connection, conversation, exchange, path, expected)
 
         record = self._store.write(work)
         self._begun[exchange.id] = (exchange, record)
@@ -294,4 +301,4 @@ class History:
         for exchange, record in list(self._begun.values()):
             if not exchanges.of_ids(connection, self.owner, [exchange.id]):
                 exchanges.add(connection, exchange)
-                conversations.touch(connection, record, exchange, record.path)
+                conversations.touch(connection, record, exchange, record.path, None)

@@ -10,7 +10,7 @@ from IPython.core.error import UsageError
 
 from ..conversation import Ask, Cell, Conversation, Reply, Session
 from ..display import current_cell, in_notebook, show
-from ..display.cell import show_html
+from ..display.cell import show_caption, show_html
 from ..errors import BadResponse, NotFound
 from ..markdown import to_html, wrap
 from .options import ChatOptions
@@ -57,7 +57,11 @@ def regenerate(session: Session, shell: Any, options: ChatOptions) -> None:
 
     Raises:
         NotFound: there is none.
+        UsageError: an option makes no sense here.
     """
+    for senseless in ("dry_run", "alone", "refresh", "no_cache", "new"):
+        if getattr(options, senseless):
+            raise UsageError(f"--{senseless.replace('_', '-')} makes no sense for asking again")
     changed: dict[str, Any] = {}
     if options.model:
         changed["model"] = options.model
@@ -87,6 +91,8 @@ def _conversation(session: Session, options: ChatOptions) -> Conversation:
             if options.dry_run:
                 return Conversation(session=session)
             opened = Conversation(name, session=session)
+            if not options.quiet:
+                sys.stdout.write(f"A new conversation, {name}.\n")
         if opened.id == session.conversation.id:
             return session.conversation
         if not options.dry_run:
@@ -115,7 +121,7 @@ def _deliver(reply: Reply, shell: Any, options: ChatOptions) -> None:
     if options.out:
         shell.user_ns[options.out] = reply
     plain = "text" if options.format == "text" else "markdown"
-    quiet = options.quiet or (options.format == "json" and not options.quiet)
+    quiet = options.quiet or options.format == "json"
     try:
         show(reply, format=plain, quiet=quiet)  # type: ignore[arg-type]
     except KeyboardInterrupt:
@@ -151,8 +157,7 @@ def _show_caption(reply: Reply) -> None:
     from ..display import caption
 
     assert reply.exchange is not None
-    line = caption(reply.exchange)
-    show_html(f'<div class="chat-magics-caption">{line}</div>', line)
+    show_caption(caption(reply.exchange), reply.exchange.notes)
 
 
 def _put_code_below(reply: Reply, shell: Any) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 
+from ..errors import ChatError
 from .options import FORMATS, OPTIONS
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ def completions(magics: ChatMagics, line: str) -> tuple[list[str], str]:
     words = line.split()
     typed = "" if line[-1:].isspace() else words[-1]
     before = words[-1] if not typed else words[-2]
-    candidates = _candidates(magics, match[1], before)
+    try:
+        candidates = _candidates(magics, match[1], before)
+    except ChatError:  # such as a bad setting: told where a question is asked, not at Tab
+        return [], typed
     return [word for word in candidates if word.startswith(typed)], typed
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from .completer import matcher_for
 from .magics import ChatMagics
-from .questions import keep_questions
+from .questions import Question
 from .warm_up import WarmUp, wanted
 
 __all__ = ["load", "unload"]
@@ -27,8 +27,7 @@ class _Extension:
         shell.chat_magics_settings = self.magics.given_here
         self.matcher = matcher_for(self.magics)
         shell.Completer.custom_matchers.append(self.matcher)
-        # After IPython has taken cell magics apart: what stands in a %%chat cell is not touched.
-        shell.input_transformer_manager.line_transforms.append(keep_questions)
+        shell.input_transformer_manager.token_transformers.append(Question)
         self.warm_up = WarmUp(shell, self._prepare)
         if wanted() and self.magics.warm_up is not False:
             self.warm_up.start()
@@ -70,7 +69,7 @@ class _Extension:
             registered[kind][name] = other
         self.shell.configurables.remove(self.magics)
         self.shell.Completer.custom_matchers.remove(self.matcher)
-        self.shell.input_transformer_manager.line_transforms.remove(keep_questions)
+        self.shell.input_transformer_manager.token_transformers.remove(Question)
         self.shell.chat_magics_settings = None
 
 

@@ -125,16 +125,19 @@ class ChatMagics(Settings):
 
             settings(self, line.strip())
 
+    @no_var_expand
     @line_magic
     def chat_history(self, line: str) -> None:
         """Show the exchanges of the current conversation, or of the one that is named."""
         self._report("history", line)
 
+    @no_var_expand
     @line_magic
     def chat_new(self, line: str) -> None:
         """Start a new conversation, with a name where one is given; the old one is kept."""
         self._report("new", line)
 
+    @no_var_expand
     @line_magic
     def chat_open(self, line: str) -> None:
         """Take a conversation up again, by its name or the beginning of its id."""

@@ -6,6 +6,7 @@ import argparse
 import json
 import re
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import Any, NoReturn
 
 from IPython.core.error import UsageError
@@ -104,7 +105,8 @@ def parse_line(line: str) -> ChatOptions:
 def _options(words: list[str], prompt: str) -> ChatOptions:
     parsed = vars(_parser().parse_args(words))
     parsed["options"] = dict(_key_value(text) for text in parsed.pop("option"))
-    if parsed["out"] is not None and not parsed["out"].isidentifier():
+    out = parsed["out"]
+    if out is not None and (not out.isidentifier() or iskeyword(out)):
         raise UsageError(f"--out needs the name of a variable, not {parsed['out']!r}")
     if parsed["new"] and parsed["conversation"]:
         raise UsageError("--new and --conversation exclude each other: %chat_new NAME makes one")

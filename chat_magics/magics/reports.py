@@ -9,6 +9,7 @@ from IPython.core.error import UsageError
 
 from ..conversation import Conversation, Session
 from ..display.caption import caption
+from ..display.show import printable
 from ..errors import ChatError, NotFound
 from ..history import Exchange
 from ..pricing import format_cost
@@ -133,4 +134,4 @@ def _start(text: str) -> str:
 
 
 def _print(*lines: str) -> None:
-    sys.stdout.write("".join(f"{line}\n" for line in lines if line))
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines if line))

@@ -83,8 +83,11 @@ class Settings(Magics):
         from ..config import resolve  # pydantic, when a setting is changed
         from ..errors import ConfigError
 
+        session = getattr(self.shell, "chat_magics_session", None)
         try:
             resolve({name: value})
+            if session is not None:
+                session.refresh()
         except ConfigError as error:
             setattr(self, name, change["old"])
             raise TraitError(str(error).replace(" (argument)", "")) from None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from ..config import ChatConfig, key_to_send, save_key
+from ..config import ChatConfig, is_sendable, key_to_send, save_key
 
 if TYPE_CHECKING:
     from .magics import ChatMagics
@@ -79,7 +79,7 @@ def _ask_for_key(magics: ChatMagics, value: str) -> None:
         raise UsageError("nobody can be asked here: set OPENAI_API_KEY instead") from None
     if not key:
         raise UsageError("no key was typed: nothing is changed")
-    if not key.isascii() or any(character.isspace() for character in key):
+    if not is_sendable(key):
         raise UsageError("this is no key: it holds a space or a special character")
     magics.set_key(key)
     if config.keyring:
