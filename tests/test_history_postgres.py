@@ -45,7 +45,7 @@ def history(url):
 
 
 def test_all_values_come_back_as_they_were_stored(history, url):
-    talk = history.new_conversation("NUL \x00")
+    talk = history.new_conversation("every value")
     exchange, talk = begun(history, talk, "NUL \x00, DLE \x10 and 🦀", options={"stop": ["\x00"]})
     used = Usage(prompt_tokens=2**40, completion_tokens=1, estimated=True)
     final = {"status": "complete", "text": "\x00" * 3, "usage": used, "cost": 0.1 + 0.2}

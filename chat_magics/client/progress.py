@@ -74,9 +74,11 @@ class Progress:
         if usage and not usage.total_tokens:
             usage = None  # some servers fill in zeros where they did not count
         if usage is None or self.wasted:
-            estimates = await asyncio.to_thread(_estimates, request, [text, *self.wasted])
-            usage = usage or estimates[0]
-            wasted = sum(estimates[1:], Usage()) if self.wasted else None
+            from ..pricing import estimates  # prices load after the first text
+
+            guessed = await asyncio.to_thread(estimates, request.messages, [text, *self.wasted])
+            usage = usage or guessed[0]
+            wasted = sum(guessed[1:], Usage()) if self.wasted else None
         return Completion(
             text=text,
             model=decoder.model or request.model,
@@ -89,9 +91,3 @@ class Progress:
             wasted=wasted,
             notes=tuple(dict.fromkeys(notes)),
         )
-
-
-def _estimates(request: ChatRequest, texts: list[str]) -> list[Usage]:
-    from ..pricing import estimate_usage  # prices load after the first text
-
-    return [estimate_usage(request.messages, text) for text in texts]

@@ -22,7 +22,7 @@ from ..loop import LoopThread
 from ..messages import ChatRequest, Message
 from ..telemetry import ErrorReport, RequestRecord, Telemetry
 from .record import log_record
-from .spending import Plan, estimated, expected, spending, spent
+from .spending import Plan, expected, spending, spent
 from .store import Store
 
 if TYPE_CHECKING:
@@ -243,7 +243,9 @@ class Session:
         use_cache: bool = True,
     ) -> Plan:
         """What the request would send and cost."""
-        usage = estimated(request, [""])[0]
+        from ..pricing import estimate_usage  # prices load after the first text
+
+        usage = estimate_usage(request.messages, "")
         cache = self.client.cache if use_cache and self.config.cache else None
         prompt = spending(request, usage)
         return Plan(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -10,7 +10,7 @@ from ..history import History
 from ..limits import Spending
 from ..messages import ChatRequest, Usage
 
-__all__ = ["Plan", "estimated", "expected", "spending", "spent"]
+__all__ = ["Plan", "expected", "spending", "spent"]
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,13 @@ class Plan:
     guessed: bool = False
 
 
-def estimated(request: ChatRequest, texts: Sequence[str]) -> list[Usage]:
-    """Tokens, estimated, of the request with each of these texts as its reply."""
-    from ..pricing import estimate_usage  # prices load after the first text
-
-    return [estimate_usage(request.messages, text) for text in texts]
-
-
 def expected(request: ChatRequest) -> Spending:
     """What a request is about to take: the prompt, and the longest reply where one is set."""
+    from ..pricing import estimate_usage  # prices load after the first text
+
     limit = request.options.get("max_tokens")
     reply = Usage(completion_tokens=limit) if isinstance(limit, int) else Usage()
-    return spending(request, estimated(request, [""])[0] + reply)
+    return spending(request, estimate_usage(request.messages, "") + reply)
 
 
 def spending(request: ChatRequest, usage: Usage) -> Spending:

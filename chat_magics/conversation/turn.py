@@ -20,7 +20,6 @@ from ..messages import ChatRequest, Completion, Usage
 from .ask import Ask
 from .path import Place, find_place
 from .record import ended
-from .spending import estimated
 
 if TYPE_CHECKING:
     from .conversation import Conversation
@@ -224,7 +223,10 @@ class Turn:
         text = self._reply.text_so_far
         if not text and (status == "error" or not self._requests):
             return None
-        usage = await asyncio.to_thread(estimated, request, [text, *self._discarded])
+        from ..pricing import estimates  # prices load after the first text
+
+        texts = [text, *self._discarded]
+        usage = await asyncio.to_thread(estimates, request.messages, texts)
         return Completion(
             text=text,
             model=request.model,

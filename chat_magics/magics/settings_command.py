@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from ..config import ChatConfig, is_sendable, key_to_send, save_key
+from ..config import ChatConfig, is_sendable, key_to_send, resolve, save_key
 
 if TYPE_CHECKING:
     from .magics import ChatMagics
@@ -72,7 +72,8 @@ def _ask_for_key(magics: ChatMagics, value: str) -> None:
             "history: type %chat_config api_key alone, and the key where it asks. If this one is "
             "real, revoke it."
         )
-    config = magics.session.config
+    # Without the key that is set, which may be the unusable one that is to be replaced.
+    config = resolve({"api_key": "asked-for-now"}, magics.settings_here())
     try:
         key = getpass(f"Key for {config.host}: ").strip()
     except (EOFError, RuntimeError, NotImplementedError):
@@ -82,5 +83,7 @@ def _ask_for_key(magics: ChatMagics, value: str) -> None:
     if not is_sendable(key):
         raise UsageError("this is no key: it holds a space or a special character")
     magics.set_key(key)
+    if not config.at_openai:
+        magics.base_url = config.base_url  # set together: a key typed for a host is for that host
     if config.keyring:
         save_key(config.host, key)

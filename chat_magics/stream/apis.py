@@ -85,7 +85,9 @@ class ResponsesDecoder(Decoder):
 
 def _name(value: Any) -> str | None:
     """The text of a name; what UTF-8 cannot hold, and so no database, is a question mark in it."""
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
 def _count(value: Any) -> int:

@@ -63,23 +63,24 @@ class Body:
         return start
 
     def _split(self, data: bytes) -> list[bytes]:
-        after_return = bool(self._held) and self._held[-1].endswith(b"\r")
-        if b"\n" not in data and b"\r" not in data and not after_return:
-            self._hold(data)
+        after_return = self._held and self._held[-1].endswith(b"\r")
+        if not after_return and b"\n" not in data and b"\r" not in data:
+            if data:
+                self._hold(data)
             return []
-        buffer = self.rest() + data
+        buffer = self.rest() + data if self._held else data
         if b"\r" in buffer:
             # A return at the end may be the first half of a line end.
             held = b"\r" if buffer.endswith(b"\r") else b""
             buffer = buffer[: len(buffer) - len(held)].replace(b"\r\n", b"\n")
             buffer = buffer.replace(b"\r", b"\n") + held
         lines = buffer.split(b"\n")
-        self._hold(lines.pop())
+        if rest := lines.pop():
+            self._hold(rest)
         return lines
 
     def _hold(self, data: bytes) -> None:
-        if data:
-            self._held.append(data)
-            self._size += len(data)
+        self._held.append(data)
+        self._size += len(data)
         if self._size > _LONGEST_MIB * 2**20:
             raise BadResponse(f"the server sent over {_LONGEST_MIB} MiB that are no chat stream")
