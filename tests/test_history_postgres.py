@@ -54,7 +54,7 @@ def test_all_values_come_back_as_they_were_stored(history, url):
     history.finish(done)
     other = History(url, on_warning=pytest.fail)
     assert other.exchange(exchange.id) == done
-    assert other.conversation("NUL \x00") == talk
+    assert other.conversation("every value") == talk
     assert other.spent(exchange.created) == Spent(2**40 + 1, 0.1 + 0.2, 0)
     other.close()
 
