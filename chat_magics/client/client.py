@@ -25,6 +25,7 @@ from ..errors import (
 from ..loop import LoopThread
 from ..messages import ChatRequest, Completion
 from ..retry import RetryPolicy
+from .catalogue import Catalogue
 from .events import Emit, Event, Text, Waiting
 from .parameters import Adaption, check_options, check_text
 from .progress import Progress
@@ -101,7 +102,7 @@ class ChatClient:
         self.limiter = limiter
         self._servers = Servers(self.loop)
         self._adaptions: dict[tuple[str, str], Adaption] = {}
-        self._models: dict[str, list[str]] = {}
+        self._catalogue = Catalogue(self._servers)
 
     def configure(self, config: ChatConfig, sources: Sourced) -> None:
         """Takes new settings; replies that are under way keep the old ones."""
@@ -221,7 +222,7 @@ class ChatClient:
                 error.restate(f"{rules.config.host} wants a key, but {withheld}")
             raise
         except ModelNotFound as error:
-            raise await self._with_models(error, request.model, rules) from None
+            raise await self._catalogue.explained(error, request.model, *rules) from None
         raise AssertionError("tenacity either returns or raises")
 
     async def _adapted(
@@ -250,62 +251,29 @@ class ChatClient:
             Adaption("max_completion_tokens" if modern else "max_tokens"),
         )
 
-    async def _with_models(
-        self, error: ModelNotFound, model: str, rules: _InForce
-    ) -> ModelNotFound:
-        try:
-            names = await self._listed(rules)
-        except ChatError:
-            return error  # what matters is the model; that the list fails too adds nothing
-        if not names:
-            return error
-        listed = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
-        return ModelNotFound(
-            f"{rules.config.host} has no model {model!r}; it has {listed}",
-            code=error.code,
-            param=error.param,
-            request_id=error.request_id,
-        )
-
     async def models(self, *, fresh: bool = False) -> list[str]:
         """Names of the models that the server lists; asked once a server.
 
         Raises:
             ChatError: it cannot be asked.
         """
-        return await self._listed(_InForce(self.config, self.sources), fresh=fresh)
-
-    async def _listed(self, rules: _InForce, *, fresh: bool = False) -> list[str]:
-        url = rules.config.base_url
-        if fresh or not self._models.get(url):
-            self._models[url] = await self._servers.transport(*rules).models()
-        return self._models[url]
+        return await self._catalogue.listed(self.config, self.sources, fresh=fresh)
 
     def known_models(self) -> list[str]:
         """The names known without asking: the server's where it was asked, else the fallback."""
-        return self._models.get(self.config.base_url) or list(self.config.fallback_models)
+        return self._catalogue.known(self.config)
 
     def likely_model(self) -> tuple[str, bool]:
         """The model that a prompt would go to, and whether that is a guess; asks no server."""
-        config = self.config
-        if config.model:
-            return config.model, False
-        if config.at_openai:
-            return config.fallback_models[0], False
-        if config.base_url == "demo":
-            return "demo", False
-        return self.known_models()[0], not self._models.get(config.base_url)
+        return self._catalogue.likely(self.config)
 
     async def default_model(self) -> str:
-        """The configured model, or OpenAI's current small one, or the first the server lists."""
-        if self.config.model:
-            return self.config.model
-        if self.config.at_openai:
-            return self.config.fallback_models[0]
-        names = await self.models()
-        if not names:
-            raise ModelNotFound(f"{self.config.host} lists no model: set one (model)")
-        return names[0]
+        """The configured model, or OpenAI's current small one, or the first the server lists.
+
+        Raises:
+            ChatError: the server cannot be asked, or lists none.
+        """
+        return await self._catalogue.default(self.config, self.sources)
 
     def prepare(self) -> None:
         """Imports what a request needs and makes the client, so that the first one is quick."""

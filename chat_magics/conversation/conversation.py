@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ from .path import Cell, find_place, messages_of, stale
 from .reply import Reply
 from .session import Session
 from .spending import Plan
+from .state import State
 from .turn import Turn
 
 if TYPE_CHECKING:
@@ -48,16 +47,12 @@ class Conversation:
         self, name: str | None = None, *, session: Session | None = None, **settings: Any
     ) -> None:
         self.session = session or (Session(settings) if settings else Session.current())
-        self._turn = (os.getpid(), asyncio.Lock())
-        self._record: ConversationRecord | None = None
-        self._known: dict[str, Exchange] = {}
-        self._loaded = True
+        self.state = State(self.session, self._register)
         if name is not None:
             origin = self.session.origin
-            self._keep(self.session.store_now(lambda h: h.create_conversation(name, origin)))
+            self.state.keep(self.session.store_now(lambda h: h.create_conversation(name, origin)))
 
-    def _keep(self, record: ConversationRecord) -> None:
-        self._record = record
+    def _register(self, record: ConversationRecord) -> None:
         self.session.opened[record.id] = self
 
     @classmethod
@@ -77,16 +72,9 @@ class Conversation:
         shared = opened.session.opened.get(record.id)
         if shared is not None:
             return shared
-        opened._keep(record)
-        opened._loaded = False
+        opened.state.keep(record)
+        opened.state.loaded = False
         return opened
-
-    @property
-    def turn(self) -> asyncio.Lock:
-        """Held by the reply that is under way; a forked child does not wait for its parent's."""
-        if self._turn[0] != os.getpid():
-            self._turn = (os.getpid(), asyncio.Lock())
-        return self._turn[1]
 
     # Asking
 
@@ -197,10 +185,10 @@ class Conversation:
     @property
     def record(self) -> ConversationRecord:
         """Its id, name, title and path, as stored."""
-        if self._record is None:
-            self._load_now()
-        assert self._record is not None
-        return self._record
+        if self.state.record is None:
+            self._run(self.state.load())
+        assert self.state.record is not None
+        return self.state.record
 
     @property
     def id(self) -> str:
@@ -215,18 +203,13 @@ class Conversation:
     @property
     def path(self) -> tuple[str, ...]:
         """Ids of the exchanges that are the context now, in order."""
-        return self._record.path if self._record else ()
-
-    @property
-    def known(self) -> Mapping[str, Exchange]:
-        """The exchanges of the path by id, once `load` ran."""
-        return self._known
+        return self.state.path
 
     def exchanges(self) -> tuple[Exchange, ...]:
         """The exchanges that are the context now, in order."""
-        if not self._loaded:
-            self._load_now()
-        return tuple(self._known[id] for id in self.path)
+        if not self.state.loaded:
+            self._run(self.state.load())
+        return tuple(self.state.known[id] for id in self.path)
 
     def stale(self) -> frozenset[str]:
         """Ids of exchanges asked with an older version of what stands before them."""
@@ -249,7 +232,7 @@ class Conversation:
                 raise NotFound("no version of this exchange is in the conversation now")
             return [exchange if id in family else id for id in path]
 
-        self._run(self._change_path(changed))
+        self._run(self.state.change_path(changed))
 
     def set_path(self, path: Sequence[str]) -> None:
         """Makes these exchanges the context, in this order, after the reply that is under way.
@@ -257,16 +240,7 @@ class Conversation:
         Raises:
             NotFound: one of them is not in history; nothing is changed.
         """
-        self._run(self._change_path(lambda _: path))
-
-    async def _change_path(self, change: Callable[[Sequence[str]], Sequence[str]]) -> None:
-        async with self.turn:
-            await self.load()
-            own, path = self.record.id, change(self.path)
-            await self._know(path)
-            if strange := [id for id in path if id not in self._known]:
-                raise NotFound(f"there is no exchange {strange[0]!r}: nothing is changed")
-            self._keep(await self.session.store(lambda history: history.set_path(own, path)))
+        self._run(self.state.change_path(lambda _: path))
 
     def plan(self, ask: Ask) -> Plan:
         """What an ask would send and cost; nothing is sent."""
@@ -315,38 +289,7 @@ class Conversation:
                 return exchange
         raise NotFound("there is nothing to ask again: this conversation has no such exchange")
 
-    # For the turn, on the private loop
-
-    async def load(self) -> None:
-        """Reads what is not known yet: the record of a new one, the exchanges of an opened one."""
-        origin = self.session.origin
-        if self._record is None:
-            new = await self.session.store(lambda h: h.new_conversation(None, origin))
-            if self._record is None:  # another may have waited for it as well
-                self._keep(new)
-        assert self._record is not None
-        if not self._loaded:
-            await self._know(self._record.path)
-            self._loaded = True
-
-    async def _know(self, path: Sequence[str]) -> None:
-        found = await self.session.store(lambda history: history.exchanges(ids=path))
-        self._known.update({exchange.id: exchange for exchange in found})
-
-    def took(self, exchange: Exchange, record: ConversationRecord) -> None:
-        """Takes in what a turn stored."""
-        self._known[exchange.id] = exchange
-        self._keep(record)
-
-    async def moved(self, record: ConversationRecord) -> None:
-        """Takes in that another kernel asked here meanwhile."""
-        await self._know([id for id in record.path if id not in self._known])
-        self._keep(record)
-
-    def _load_now(self) -> None:
-        self._run(self.load())
-
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run(self, work: Coroutine[Any, Any, object]) -> None:
         try:
             self.session.check_open()
         except ChatError:
@@ -355,7 +298,8 @@ class Conversation:
         self.session.loop.run(work)
 
     def __repr__(self) -> str:
-        title = (self._record and (self._record.name or self._record.title)) or "new"
+        record = self.state.record
+        title = (record and (record.name or record.title)) or "new"
         return f"<Conversation {title!r}, {len(self.path)} exchanges>"
 
 

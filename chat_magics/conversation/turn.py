@@ -46,6 +46,7 @@ class Turn:
     def __init__(self, conversation: Conversation, reply: Reply, ask: Ask) -> None:
         self._conversation = conversation
         self._session = conversation.session
+        self._state = conversation.state
         self._reply = reply
         self._ask = ask
         self._place = Place(())
@@ -73,13 +74,13 @@ class Turn:
         """The whole turn; raises nothing: how it ended stands in the reply."""
         error: ChatError | None = None
         try:
-            if self._conversation.turn.locked():
+            if self._state.turn.locked():
                 self._reply.emit(Waiting("the reply before this one"))
-            await self._while_not_stopped(self._conversation.turn.acquire())
+            await self._while_not_stopped(self._state.turn.acquire())
             try:
                 error = await self._take()
             finally:
-                self._conversation.turn.release()
+                self._state.turn.release()
         except asyncio.CancelledError:
             pass  # stopped before its turn came: nothing was sent, nothing is to be kept
         except ChatError as refused:
@@ -134,33 +135,32 @@ class Turn:
             return "", error
 
     async def _begin(self, model: str) -> ChatRequest:
-        await self._conversation.load()
         while True:
             try:
                 return await self._stored(model)
             except PathMoved as moved:  # another kernel asked in this conversation
-                await self._conversation.moved(moved.record)
+                await self._state.moved(moved.record)
 
     async def _stored(self, model: str) -> ChatRequest:
         """The prompt in history, and the request that may be sent now."""
-        conversation, ask = self._conversation, self._ask
+        state, ask = self._state, self._ask
+        before = await state.load()
         place = find_place(
-            conversation.path,
-            conversation.known,
+            state.path,
+            state.known,
             cell=ask.cell,
             replaces=ask.replaces,
             cut=ask.cut,
             alone=ask.alone,
         )
-        request, context = conversation.request(ask, place.before, conversation.known, model)
-        exchange = _begun(conversation.record.id, ask, request, context, place.supersedes)
+        request, context = self._conversation.request(ask, place.before, state.known, model)
+        exchange = _begun(before.id, ask, request, context, place.supersedes)
         self._place, self._reply.sent_messages = place, request.messages
-        path = place.with_exchange(exchange.id) if place.at_once else conversation.path
-        before = conversation.record
+        path = place.with_exchange(exchange.id) if place.at_once else state.path
         record = await self._session.store(
             lambda history: history.begin(exchange, before, path, before.path)
         )
-        conversation.took(exchange, record)
+        state.took(exchange, record)
         self._reply.exchange = exchange
         self._began = time.monotonic()
         return request
@@ -168,7 +168,7 @@ class Turn:
     async def _send(self, request: ChatRequest) -> Completion:
         async def within_budget() -> None:
             if self._session.budget.active:
-                await self._session.check_budget(request, self._conversation.record.id)
+                await self._session.check_budget(request, self._conversation.id)
 
         use_cache = self._ask.use_cache and self._session.config.cache
         sending = Sending(use_cache, self._ask.refresh, within_budget, self._count_request)
@@ -209,11 +209,11 @@ class Turn:
         path: tuple[str, ...] | None = None
         if exchange.answered and not self._place.at_once:
             path = self._place.with_exchange(exchange.id)
-        record = self._conversation.record
+        record = await self._state.load()
         await self._session.store(lambda history: history.finish(exchange, path))
         if path is not None:
             record = record.model_copy(update={"path": path})
-        self._conversation.took(exchange, record)
+        self._state.took(exchange, record)
         self._reply.exchange = exchange
         # On another thread: a hook of the person may take its time, or ask something itself.
         await asyncio.to_thread(self._session.log, exchange, request.messages, error)

@@ -1,0 +1,79 @@
+"""Catalogue: which models there are at which server, asked once, and which one is the default."""
+
+from __future__ import annotations
+
+from ..config import ChatConfig, Sourced
+from ..errors import ChatError, ModelNotFound
+from .servers import Servers
+
+__all__ = ["Catalogue"]
+
+
+class Catalogue:
+    """The models of the servers in use, by base URL.
+
+    Args:
+        servers: the ways to them.
+    """
+
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
+        self._names: dict[str, list[str]] = {}
+
+    async def listed(
+        self, config: ChatConfig, sources: Sourced, *, fresh: bool = False
+    ) -> list[str]:
+        """The names that the configured server lists; asked once, or anew where `fresh`.
+
+        Raises:
+            ChatError: it cannot be asked.
+        """
+        url = config.base_url
+        if fresh or not self._names.get(url):
+            self._names[url] = await self._servers.transport(config, sources).models()
+        return self._names[url]
+
+    def known(self, config: ChatConfig) -> list[str]:
+        """The names known without asking: the server's where it was asked, else the fallback."""
+        return self._names.get(config.base_url) or list(config.fallback_models)
+
+    def likely(self, config: ChatConfig) -> tuple[str, bool]:
+        """The model that a prompt would go to, and whether that is a guess; asks no server."""
+        if config.model:
+            return config.model, False
+        if config.at_openai:
+            return config.fallback_models[0], False
+        if config.base_url == "demo":
+            return "demo", False
+        return self.known(config)[0], not self._names.get(config.base_url)
+
+    async def default(self, config: ChatConfig, sources: Sourced) -> str:
+        """The configured model, or OpenAI's current small one, or the first the server lists.
+
+        Raises:
+            ChatError: the server cannot be asked, or lists none.
+        """
+        if config.model or config.at_openai:
+            return config.model or config.fallback_models[0]
+        names = await self.listed(config, sources)
+        if not names:
+            raise ModelNotFound(f"{config.host} lists no model: set one (model)")
+        return names[0]
+
+    async def explained(
+        self, error: ModelNotFound, model: str, config: ChatConfig, sources: Sourced
+    ) -> ModelNotFound:
+        """The error with the models that are there, in its one line."""
+        try:
+            names = await self.listed(config, sources)
+        except ChatError:
+            return error  # what matters is the model; that the list fails too adds nothing
+        if not names:
+            return error
+        listed = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
+        return ModelNotFound(
+            f"{config.host} has no model {model!r}; it has {listed}",
+            code=error.code,
+            param=error.param,
+            request_id=error.request_id,
+        )

@@ -1,0 +1,99 @@
+"""State: what changes in a conversation, its record, its path and what is known of that.
+
+It changes on the private loop only, under the turn; surfaces read it and post what they want.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import NotFound
+
+if TYPE_CHECKING:
+    from ..history import ConversationRecord, Exchange
+    from .session import Session
+
+__all__ = ["State"]
+
+
+class State:
+    """The one mutable part of a conversation.
+
+    Args:
+        session: whose history keeps it.
+        on_record: told of the record each time that it is another.
+    """
+
+    def __init__(self, session: Session, on_record: Callable[[ConversationRecord], None]) -> None:
+        self._session = session
+        self._on_record = on_record
+        self._turn = (os.getpid(), asyncio.Lock())
+        self._known: dict[str, Exchange] = {}
+        self.record: ConversationRecord | None = None
+        self.loaded = True
+
+    @property
+    def turn(self) -> asyncio.Lock:
+        """Held by the reply that is under way; a forked child does not wait for its parent's."""
+        if self._turn[0] != os.getpid():
+            self._turn = (os.getpid(), asyncio.Lock())
+        return self._turn[1]
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Ids of the exchanges that are the context now, in order."""
+        return self.record.path if self.record else ()
+
+    @property
+    def known(self) -> Mapping[str, Exchange]:
+        """The exchanges of the path by id, once `load` ran."""
+        return self._known
+
+    def keep(self, record: ConversationRecord) -> None:
+        """Takes in the record as it is stored now."""
+        self.record = record
+        self._on_record(record)
+
+    def took(self, exchange: Exchange, record: ConversationRecord) -> None:
+        """Takes in what a turn stored."""
+        self._known[exchange.id] = exchange
+        self.keep(record)
+
+    async def load(self) -> ConversationRecord:
+        """Reads what is not known yet: the record of a new one, the exchanges of an opened one."""
+        origin = self._session.origin
+        if self.record is None:
+            new = await self._session.store(lambda h: h.new_conversation(None, origin))
+            if self.record is None:  # another may have waited for it as well
+                self.keep(new)
+        assert self.record is not None
+        if not self.loaded:
+            await self._know(self.record.path)
+            self.loaded = True
+        return self.record
+
+    async def moved(self, record: ConversationRecord) -> None:
+        """Takes in that another kernel asked here meanwhile."""
+        await self._know([id for id in record.path if id not in self._known])
+        self.keep(record)
+
+    async def change_path(self, change: Callable[[Sequence[str]], Sequence[str]]) -> None:
+        """Makes another path the context, after the reply that is under way.
+
+        Raises:
+            NotFound: an exchange of it is not in history; nothing is changed.
+        """
+        async with self.turn:
+            own = (await self.load()).id
+            path = change(self.path)
+            await self._know(path)
+            if strange := [id for id in path if id not in self._known]:
+                raise NotFound(f"there is no exchange {strange[0]!r}: nothing is changed")
+            self.keep(await self._session.store(lambda history: history.set_path(own, path)))
+
+    async def _know(self, path: Sequence[str]) -> None:
+        found = await self._session.store(lambda history: history.exchanges(ids=path))
+        self._known.update({exchange.id: exchange for exchange in found})
