@@ -17,6 +17,8 @@ from tests.asking import asking, request_to, start
 TEXT = "Here is a **list**:\n\n- Grüße\n- 世界 🙂\n"
 GOOD = {"response": {"content": TEXT}, "chunkSize": 5}
 
+pytestmark = pytest.mark.aimock
+
 
 def fixture(turn: int | None = None, **more: Any) -> dict[str, Any]:
     match: dict[str, Any] = {"userMessage": "Hello"}
