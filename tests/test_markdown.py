@@ -207,7 +207,7 @@ def test_what_nests_too_deep_is_shown_whole_as_its_source() -> None:
 
 def test_a_text_is_shown_whole_although_hardly_any_stack_is_left() -> None:
     limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(len(inspect.stack(0)) + 30)
+    sys.setrecursionlimit(len(inspect.stack(0)) + 40)
     try:
         markup = to_html("> " * 20 + "deep")
     finally:
