@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+EXTRAS = "analysis,arrow,plots,postgres,test"
 LOWEST_OPENAI = "openai[aiohttp]==2.54.0"
 
 
@@ -48,6 +49,6 @@ def _made(root: Path, name: str, python: str, *requirements: str) -> Environment
     own = folder / "bin" / "python"
     if not own.exists():
         subprocess.run([python, "-m", "venv", str(folder)], check=True)
-    install = [str(own), "-m", "pip", "install", "--quiet", "--editable", f"{root}[postgres,test]"]
+    install = [str(own), "-m", "pip", "install", "--quiet", "--editable", f"{root}[{EXTRAS}]"]
     subprocess.run([*install, *requirements], check=True)
     return Environment(name, str(own))

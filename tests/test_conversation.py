@@ -51,7 +51,7 @@ def test_alone_is_sent_without_context_and_is_none(chat: Conversation, server: C
     assert chat.ask("aside", alone=True).text
     say(chat, "Q2")
     assert [user_texts(body) for body in server.bodies] == [["Q1"], ["aside"], ["Q1", "Q2"]]
-    assert len(chat.session.history.exchanges(chat.id)) == 3
+    assert len(chat.session.history.load_exchanges(chat.id)) == 3
 
 
 def test_a_later_ask_waits_visibly_and_sees_the_first_ones_answer(
@@ -77,7 +77,7 @@ def test_a_queued_ask_that_is_stopped_leaves_no_trace(chat: Conversation, server
     assert second.wait(10)
     server.release()
     assert (first.text, second.status, len(server.posts)) == ("one two", "stopped", 1)
-    assert [e.prompt for e in chat.session.history.exchanges()] == ["first"]
+    assert [e.prompt for e in chat.session.history.load_exchanges()] == ["first"]
 
 
 def test_two_conversations_of_a_session_do_not_wait_for_each_other(
@@ -241,7 +241,7 @@ def test_closing_at_once_after_a_send_keeps_the_prompt(server: ChatServer):
         session.close()
         assert all(reply.wait(10) for reply in replies)
     with session_on(server) as session:
-        assert {e.status for e in session.history.exchanges()} <= {"interrupted", "complete"}
+        assert {e.status for e in session.history.load_exchanges()} <= {"interrupted", "complete"}
 
 
 def test_a_closed_session_says_so(server: ChatServer):
@@ -266,5 +266,5 @@ def test_a_forked_child_goes_on_with_what_it_inherited(chat: Conversation, serve
     child.join(20)
     assert child.exitcode == 0
     say(chat, "from the parent")
-    asked = {e.prompt for e in chat.session.history.exchanges()}
+    asked = {e.prompt for e in chat.session.history.load_exchanges()}
     assert asked == {"Q1", "from the child", "from the parent"}

@@ -234,7 +234,7 @@ def test_the_key_is_nowhere_after_a_tour(
         assert chat.regenerate().wait(10)
         shown = [*map(repr, replies), repr(chat), repr(session), repr(session.config)]
         errors = [repr(reply.error) + repr(pickle.dumps(reply.error)) for reply in replies]
-        stored = [exchange.model_dump_json() for exchange in session.history.exchanges()]
+        stored = [exchange.model_dump_json() for exchange in session.history.load_exchanges()]
     assert all(request.headers["authorization"] == f"Bearer {CANARY}" for request in server.posts)
     assert leaks(home) == []
     assert CANARY not in "".join([*shown, *errors, *stored, caplog.text])

@@ -78,7 +78,7 @@ def test_it_stays_in_order(server: ChatServer, seed: int):
         assert all(reply.wait(30) for reply in replies)
         assert [person.faults for person in people] == [[], [], []]
 
-        stored = {exchange.id: exchange for exchange in session.history.exchanges()}
+        stored = {exchange.id: exchange for exchange in session.history.load_exchanges()}
         assert {exchange.status for exchange in stored.values()} <= FINAL
         sent = [reply for reply in replies if reply.exchange]
         assert len({reply.exchange.id for reply in sent}) == len(sent) == len(stored)

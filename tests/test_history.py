@@ -97,9 +97,9 @@ def test_a_prompt_is_in_the_file_before_the_reply(history, path):
 
 def test_begin_stores_the_conversation_with_path_title_and_time(history):
     talk = history.new_conversation(origin="nb")
-    assert history.conversations() == []
+    assert history.load_conversations() == []
     exchange, stored = begun(history, talk, "What\n is   " + "x" * 80)
-    assert history.conversations() == [stored]
+    assert history.load_conversations() == [stored]
     assert stored.path == (exchange.id,)
     assert stored.title == "What is " + "x" * 51 + "…"
     assert stored.used == exchange.created
@@ -112,7 +112,7 @@ def test_a_begin_that_fails_leaves_nothing(history):
     exchange, talk = begun(history, history.new_conversation())
     with pytest.raises(StoreError, match="already"):
         history.begin(exchange, history.new_conversation(), [exchange.id])
-    assert history.conversations() == [talk]
+    assert history.load_conversations() == [talk]
 
 
 def test_partial_text_replaces_what_was_there(history):
@@ -201,10 +201,10 @@ def test_a_name_is_taken_once(history):
 def test_conversations_are_listed_by_last_use(history):
     first = history.create_conversation("first")
     second = history.create_conversation("second")
-    assert [talk.name for talk in history.conversations()] == ["second", "first"]
+    assert [talk.name for talk in history.load_conversations()] == ["second", "first"]
     ask(history, first)
-    assert [talk.name for talk in history.conversations()] == ["first", "second"]
-    assert [talk.id for talk in history.conversations(limit=1)] == [first.id]
+    assert [talk.name for talk in history.load_conversations()] == ["first", "second"]
+    assert [talk.id for talk in history.load_conversations(limit=1)] == [first.id]
     assert second.title == ""
 
 
@@ -229,17 +229,17 @@ def test_exchanges_come_in_time_order_or_in_the_order_asked_for(history):
     first, talk = ask(history, talk)
     second, talk = ask(history, talk)
     other, _ = ask(history, history.new_conversation())
-    assert history.exchanges() == [first, second, other]
-    assert history.exchanges(talk.id) == [first, second]
-    assert history.exchanges(talk.id, limit=1) == [second]
-    assert history.exchanges(ids=[other.id, "gone", first.id]) == [other, first]
-    assert history.exchanges(ids=[]) == []
+    assert history.load_exchanges() == [first, second, other]
+    assert history.load_exchanges(talk.id) == [first, second]
+    assert history.load_exchanges(talk.id, limit=1) == [second]
+    assert history.load_exchanges(ids=[other.id, "gone", first.id]) == [other, first]
+    assert history.load_exchanges(ids=[]) == []
 
 
 def test_many_ids_can_be_asked_for_at_once(history):
     done, _ = ask(history, history.new_conversation())
     ids = [new_id() for _ in range(1200)]
-    assert history.exchanges(ids=[*ids, done.id]) == [done]
+    assert history.load_exchanges(ids=[*ids, done.id]) == [done]
 
 
 def test_versions_are_the_whole_family_from_any_member(history):
@@ -274,7 +274,12 @@ def test_spent_adds_usage_waste_and_cost_and_counts_what_has_no_price(history):
 def test_an_owner_sees_and_changes_only_what_is_theirs(history, path):
     done, talk = ask(history, history.create_conversation("mine"))
     hers = History(path, owner="her", on_warning=pytest.fail)
-    assert hers.conversations() == hers.exchanges() == hers.exchanges(ids=[done.id]) == []
+    assert (
+        hers.load_conversations()
+        == hers.load_exchanges()
+        == hers.load_exchanges(ids=[done.id])
+        == []
+    )
     assert hers.spent(LONG_AGO) == Spent(0, 0.0, 0)
     for look in (hers.conversation, hers.exchange, hers.versions):
         with pytest.raises(NotFound):
@@ -301,7 +306,7 @@ def test_a_place_is_a_path_or_a_url(tmp_path):
     assert (by_url.durable, by_url.place) == (True, f"{tmp_path}/odd ?#%41 name.db")
     by_url.close()
     by_path = History(tmp_path / "odd ?#%41 name.db", on_warning=pytest.fail)
-    assert by_path.conversations() == [talk]
+    assert by_path.load_conversations() == [talk]
     by_path.close()
 
 
@@ -325,7 +330,7 @@ def test_a_closed_history_says_so(history):
     history.close()
     history.close()
     with pytest.raises(StoreError, match="closed"):
-        history.conversations()
+        history.load_conversations()
 
 
 def test_three_threads_ask_at_once_and_nothing_is_lost(history):
@@ -341,7 +346,7 @@ def test_three_threads_ask_at_once_and_nothing_is_lost(history):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(history.exchanges(talk.id), key=lambda e: e.id) == sorted(
+    assert sorted(history.load_exchanges(talk.id), key=lambda e: e.id) == sorted(
         asked, key=lambda e: e.id
     )
     assert len(asked) == 45

@@ -72,7 +72,7 @@ def test_a_scribbled_file_is_found_at_open_and_what_can_be_read_is_saved(path):
     warnings: list[str] = []
     history = History(path, on_warning=warnings.append)
     assert not history.durable
-    saved = history.exchanges()
+    saved = history.load_exchanges()
     assert "is damaged" in warnings[0]
     assert f"with {len(saved)} earlier exchanges" in warnings[0]
     assert 150 < len(saved) < 200
@@ -87,7 +87,7 @@ def test_a_file_that_is_damaged_while_it_is_open_fails_over_once(path):
     history = History(path, on_warning=warnings.append)
     exchange, _ = begun(history, history.new_conversation())
     scribble(path, skip=8)
-    assert len(history.exchanges()) < 150
+    assert len(history.load_exchanges()) < 150
     history.append_partial(exchange.id, "ye")
     history.finish(exchange.model_copy(update={"status": "complete", "text": "yes"}))
     assert history.exchange(exchange.id).text == "yes"
@@ -141,7 +141,7 @@ if os.geteuid() == 0:
 history = History(place, on_warning=warnings.append)
 old = history.conversation("kept")
 done, talk = ask(history, old)
-assert len(talk.path) == 4 and len(history.exchanges(old.id)) == 4 and not history.durable
+assert len(talk.path) == 4 and len(history.load_exchanges(old.id)) == 4 and not history.durable
 print(len(warnings), old.title, warnings[0])
 """
 
@@ -183,7 +183,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 talk = history.new_conversation()
 for turn in range(60):
     done, talk = ask(history, talk, text="x" * 3000)
-assert len(talk.path) == 60 and len(history.exchanges(talk.id)) == 60 and not history.durable
+assert len(talk.path) == 60 and len(history.load_exchanges(talk.id)) == 60 and not history.durable
 history.close()
 print(len(warnings), warnings[0])
 """
@@ -194,9 +194,9 @@ def test_when_the_disk_is_full_the_chat_goes_on_in_memory_and_the_file_stays_goo
     assert told.startswith("1 The chat history")
     assert "full" in told
     history = History(path, on_warning=pytest.fail)
-    kept = history.exchanges()
+    kept = history.load_exchanges()
     assert 3 < len(kept) < 60
-    ask(history, history.conversations()[0])
+    ask(history, history.load_conversations()[0])
     history.close()
     assert intact(path)
 

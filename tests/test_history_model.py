@@ -117,9 +117,9 @@ class HistoryMachine(RuleBasedStateMachine):
 
     @invariant()
     def history_and_model_agree(self) -> None:
-        stored = {talk.id: talk for talk in self.history.conversations(limit=1000)}
+        stored = {talk.id: talk for talk in self.history.load_conversations(limit=1000)}
         assert stored == self.talk_model
-        assert {exchange.id: exchange for exchange in self.history.exchanges()} == self.model
+        assert {exchange.id: exchange for exchange in self.history.load_exchanges()} == self.model
 
     def names(self, but: str) -> set[str]:
         return {t.name for t in self.talk_model.values() if t.name is not None and t.id != but}

@@ -113,7 +113,7 @@ def test_processes_that_meet_at_an_empty_database_all_work(url):
         racer.stdin.flush()
     assert [racer.communicate()[0] for racer in racers] == [""] * 4
     history = History(url, on_warning=pytest.fail)
-    assert [len(talk.path) for talk in history.conversations()] == [20] * 4
+    assert [len(talk.path) for talk in history.load_conversations()] == [20] * 4
     history.close()
 
 
@@ -147,7 +147,7 @@ def test_a_forked_child_writes_on_a_connection_of_its_own(url):
     assert parent.communicate()[0] == ""
     assert parent.returncode == 0
     history = History(url, on_warning=pytest.fail)
-    prompts = [exchange.prompt for exchange in history.exchanges()]
+    prompts = [exchange.prompt for exchange in history.load_exchanges()]
     assert sorted(prompts) == ["after", "before", "child", "parent"]
     history.close()
 

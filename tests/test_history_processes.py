@@ -100,7 +100,7 @@ def test_eight_processes_may_open_one_new_file_at_once(path):
     assert [racer.communicate()[0] for racer in racers] == ["done\n"] * 8
     for number in range(ROUNDS):
         history = History(f"{path}-{number}.db", on_warning=pytest.fail)
-        assert len(history.conversations()) == 8
+        assert len(history.load_conversations()) == 8
         history.close()
 
 
@@ -141,7 +141,7 @@ def test_two_processes_that_write_at_once_lose_nothing(path, guard_before):
     talks = [writer.communicate()[0].strip() for writer in writers]
     history = History(path, on_warning=pytest.fail)
     for talk in talks:
-        kept = history.exchanges(talk)
+        kept = history.load_exchanges(talk)
         assert [exchange.prompt for exchange in kept] == [f"prompt {n}" for n in range(100)]
         assert history.conversation(talk).path == tuple(exchange.id for exchange in kept)
         assert {exchange.status for exchange in kept} == {"complete"}
@@ -194,7 +194,7 @@ def test_a_forked_child_writes_on_a_connection_of_its_own(path):
     assert parent.communicate()[0] == ""
     assert parent.returncode == 0
     history = History(path, on_warning=pytest.fail)
-    prompts = [exchange.prompt for exchange in history.exchanges()]
+    prompts = [exchange.prompt for exchange in history.load_exchanges()]
     assert sorted(prompts) == ["after", "before", "child", "parent"]
     history.close()
     assert intact(path)

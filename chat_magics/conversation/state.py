@@ -95,5 +95,5 @@ class State:
             self.keep(await self._session.store(lambda history: history.set_path(own, path)))
 
     async def _know(self, path: Sequence[str]) -> None:
-        found = await self._session.store(lambda history: history.exchanges(ids=path))
+        found = await self._session.store(lambda history: history.load_exchanges(ids=path))
         self._known.update({exchange.id: exchange for exchange in found})

@@ -114,7 +114,7 @@ class History:
             lambda connection: conversations.by_ref(connection, self.owner, ref)
         )
 
-    def conversations(self, limit: int = 50) -> list[ConversationRecord]:
+    def load_conversations(self, limit: int = 50) -> list[ConversationRecord]:
         """The conversations that were used last, newest first."""
         return self._store.read(
             lambda connection: conversations.newest(connection, self.owner, limit)
@@ -234,7 +234,7 @@ class History:
         """
         return self._store.read(lambda connection: exchanges.get(connection, self.owner, id))
 
-    def exchanges(
+    def load_exchanges(
         self,
         conversation: str | None = None,
         ids: Sequence[str] | None = None,

@@ -74,5 +74,5 @@ def _candidates(magics: ChatMagics, command: str, before: str) -> list[str]:
 
 
 def _conversations(magics: ChatMagics) -> list[str]:
-    records = magics.session.history.conversations(limit=50)
+    records = magics.session.history.load_conversations(limit=50)
     return [record.name or record.id[:8] for record in records]

@@ -97,7 +97,7 @@ def _folder(session: Session) -> Finding:
 def _history(session: Session) -> Finding:
     try:
         history = session.history
-        newest = history.conversations(limit=1)
+        newest = history.load_conversations(limit=1)
     except ChatError as error:
         return Finding(False, "history", str(error))
     last = f", last used {age(newest[0].used)} ago" if newest else ""

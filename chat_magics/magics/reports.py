@@ -77,7 +77,7 @@ def reopen(session: Session, line: str) -> None:
             last = exchanges[-1]
             _print(f"Last: > {_start(last.prompt)}", f"      {_start(last.text or '(no reply)')}")
         return
-    records = session.history.conversations(limit=20)
+    records = session.history.load_conversations(limit=20)
     if not records:
         _print("There is no conversation yet.")
     for record in records:
