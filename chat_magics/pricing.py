@@ -49,7 +49,12 @@ def price(model: str, usage: Usage, base_url: str = "") -> float | None:
         return 0.0
     if _is_local(base_url):
         return None
-    # genai-prices costs 0.3 s of import; it is needed after the first answer at the earliest.
+    return _listed_price(model, usage, base_url.lower())
+
+
+def _listed_price(model: str, usage: Usage, base_url: str) -> float | None:
+    """What genai-prices says, where it can be believed."""
+    # It costs 0.3 s of import; it is needed after the first answer at the earliest.
     import genai_prices
 
     counted = genai_prices.Usage(
@@ -60,7 +65,7 @@ def price(model: str, usage: Usage, base_url: str = "") -> float | None:
     known = _known_provider(base_url)
     try:
         if known:
-            found = genai_prices.calc_price(counted, model, provider_api_url=base_url.lower())
+            found = genai_prices.calc_price(counted, model, provider_api_url=base_url)
         else:
             found = genai_prices.calc_price(counted, model)
     except LookupError:
@@ -77,7 +82,7 @@ def _known_provider(base_url: str) -> bool:
     from genai_prices.data_snapshot import get_snapshot
 
     try:
-        get_snapshot().find_provider(None, None, base_url.lower())
+        get_snapshot().find_provider(None, None, base_url)
     except LookupError:
         return False
     return True

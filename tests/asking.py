@@ -21,13 +21,13 @@ KEY = "sk-canary-0123456789"
 
 @contextmanager
 def asking(
-    url: str,
+    url: str | None,
     *,
     cache: CompletionCache | None = None,
     limiter: RateLimiter | None = None,
     **settings: Any,
 ) -> Iterator[ChatClient]:
-    """A client of the server at this URL, closed at the end."""
+    """A client of the server at this URL, or of the environment's, closed at the end."""
     given = {"base_url": url, "api_key": KEY, "max_attempts": 2, **settings}
     client = ChatClient(*resolve_sourced(given), cache=cache, limiter=limiter)
     try:

@@ -13,7 +13,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 from typing_extensions import Self
@@ -33,6 +32,7 @@ from tests.chat_server_answers import (
 from tests.chat_server_check import CHAT, RESPONSES, prepare, violation
 from tests.chat_server_shapes import error_body, streamed, whole
 from tests.chat_server_wire import Connection, Gone, Left
+from tests.closing import Closing
 
 __all__ = [
     "Answer",
@@ -50,7 +50,7 @@ __all__ = [
 PAGE = "<!DOCTYPE html><html><title>Sign in</title><body><h1>Welcome to the network</h1></html>"
 
 
-class ChatServer:
+class ChatServer(Closing):
     """An OpenAI-compatible server that answers what it is told.
 
     Args:
@@ -94,14 +94,6 @@ class ChatServer:
 
     def __enter__(self) -> Self:
         return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def script(self, *answers: Scripted) -> None:
         """Queue answers, one per request; after the last one comes `default` again."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.chat_server import ChatServer
+from tests.shell import Shell
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +38,16 @@ def server() -> Iterator[ChatServer]:
 def streams() -> Path:
     """The folder of recorded streams of real servers."""
     return Path(__file__).parent / "streams"
+
+
+@pytest.fixture
+def shell(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    """A shell with the extension, on the tests' server."""
+    monkeypatch.setenv("CHAT_MAGICS_WARM_UP", "0")
+    monkeypatch.setenv("CHAT_MAGICS_BASE_URL", server.url)
+    monkeypatch.setenv("CHAT_MAGICS_MODEL", "test-model")
+    shell = Shell()
+    shell.run("%load_ext chat_magics")
+    yield shell
+    server.release()
+    shell.close()

@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 from typing_extensions import Self
+
+from tests.closing import Closing
 
 __all__ = ["Kernel", "Ran"]
 
@@ -58,7 +59,7 @@ class Ran:
             self.error = f"{content['ename']}: {content['evalue']}"
 
 
-class Kernel:
+class Kernel(Closing):
     """An ipykernel of its own, whose home and settings are given by its environment."""
 
     def __init__(self, home: Path, **environment: str) -> None:
@@ -80,12 +81,8 @@ class Kernel:
         self._client.wait_for_ready(timeout=60)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Ends it."""
         self._client.stop_channels()
         self._manager.shutdown_kernel(now=True)
 

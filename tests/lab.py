@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -22,6 +21,8 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Page, expect, sync_playwright
 from typing_extensions import Self
+
+from tests.closing import Closing
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 # Without these Chromium looks for its maker's hosts at each start.
@@ -34,7 +35,7 @@ NOTHING_RUNS = (
 )
 
 
-class Lab:
+class Lab(Closing):
     """A JupyterLab server of its own home, serving one folder of notebooks.
 
     Args:
@@ -74,12 +75,8 @@ class Lab:
         self._wait_until_it_answers()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Ends it, and its kernels."""
         os.killpg(self._process.pid, signal.SIGTERM)
         self._process.wait(timeout=30)
         self._log.close()
@@ -144,8 +141,15 @@ class Sheet:
 
 
 @contextmanager
-def opened(lab: Lab, name: str, *, width: int = 1180) -> Iterator[Sheet]:
-    """A notebook of the lab in a new browser, its kernel ready."""
+def opened(lab: Lab, name: str, *, width: int = 1180, alone: bool = False) -> Iterator[Sheet]:
+    """A notebook of the lab in a new browser, its kernel ready.
+
+    Args:
+        lab: where the notebook is.
+        name: its file.
+        width: of the browser's page, in pixels.
+        alone: without tabs and side panels, JupyterLab's simple interface.
+    """
     executable = next(found for program in CHROMIUM if (found := shutil.which(program)))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
@@ -154,7 +158,7 @@ def opened(lab: Lab, name: str, *, width: int = 1180) -> Iterator[Sheet]:
         page.on("console", lambda m: sheet.errors.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: sheet.errors.append(str(error)))
         page.on("request", lambda r: None if HERE.match(r.url) else sheet.outside.append(r.url))
-        page.goto(f"{lab.url}/lab/tree/{name}?reset")
+        page.goto(f"{lab.url}/{'doc' if alone else 'lab'}/tree/{name}?reset")
         page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
         page.get_by_text(re.compile(r"\| Idle$")).wait_for(timeout=60_000)
         yield sheet

@@ -8,7 +8,8 @@ import socket
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
+
+from tests.closing import Closing
 
 __all__ = ["INSTALL", "PostgresServer", "programs"]
 
@@ -25,7 +26,7 @@ def programs() -> Path | None:
     return Path(on_path).parent if on_path else None
 
 
-class PostgresServer:
+class PostgresServer(Closing):
     """Starts with the `with` block, and ends with it; it refuses to run as root, so nor do we."""
 
     def __enter__(self) -> PostgresServer:
@@ -41,7 +42,8 @@ class PostgresServer:
         self.start()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def close(self) -> None:
+        """Stop the server and remove its folder."""
         self.stop()
         shutil.rmtree(self._folder)
 

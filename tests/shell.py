@@ -6,10 +6,12 @@ import contextlib
 import io
 from typing import Any, NamedTuple
 
+import pytest
+from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-__all__ = ["Printed", "Shell"]
+__all__ = ["Printed", "Shell", "refused"]
 
 
 class Printed(NamedTuple):
@@ -45,3 +47,11 @@ class Shell:
             session.close()
         self.ip.run_line_magic("unload_ext", "chat_magics")
         InteractiveShell.clear_instance()
+
+
+def refused(shell: Shell, cell: str) -> str:
+    """The one line with which a cell is refused."""
+    with pytest.raises(UsageError) as error:
+        shell.run(cell)
+    assert "\n" not in str(error.value)
+    return str(error.value)

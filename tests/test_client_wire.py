@@ -101,6 +101,29 @@ def test_a_parameter_that_is_refused_is_left_out_and_noted(
     assert [answer.notes for answer in answers] == [(note,), ()]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Unknown parameter: 'seed'.",
+        "Unrecognized request argument supplied: seed",
+        "create() got an unexpected keyword argument 'seed'",
+        "Additional properties are not allowed ('seed' was unexpected)",
+        'Invalid JSON payload received. Unknown name "seed": Cannot find field.',
+        "body.seed: Extra inputs are not permitted",
+        "unknown field `seed`",
+        "Unsupported value: 'seed' does not support 7 with this model. Only the default is.",
+        "seed is not supported by this server",
+    ],
+)
+def test_in_whatever_words_a_parameter_is_refused_it_is_left_out(
+    server: ChatServer, client: ChatClient, said: str
+) -> None:
+    server.script(Status(400, {"error": {"message": said}}))
+    answer = client.complete(request_to(client, options={"seed": 7, "temperature": 1}))
+    assert answer.notes == ("the server does not take seed for this model: sent without it",)
+    assert server.bodies[1] == {**BARE, "temperature": 1}
+
+
 def test_what_one_model_refuses_another_is_still_sent(
     server: ChatServer, client: ChatClient
 ) -> None:
@@ -120,6 +143,10 @@ def test_what_one_model_refuses_another_is_still_sent(
         Status(400, {"error": {"message": "temperature and top_p are not supported together"}}),
         Status(403, {"error": {"message": "Unsupported parameter", "param": "temperature"}}),
         Status(400, {"error": {"message": "Unsupported parameter", "param": ["temperature"]}}),
+        refusing("temperature", "temperature: unexpected value; permitted: 0, 1", None),
+        refusing("temperature", "Unexpected type for temperature: str", None),
+        refusing("temperature", "temperature: unknown variant `1`, expected `0`", None),
+        refusing("temperature", "Unsupported value: 1. Supported values are: 0, 0.5"),
     ],
 )
 def test_a_refusal_of_something_else_is_told_and_nothing_is_left_out(
@@ -159,6 +186,34 @@ def test_what_the_environment_holds_for_openai_does_not_reach_another_host(
     for request in server.requests:
         assert "canary" not in repr(request.headers)
         assert not {"authorization", "x-one", "x-two"} & set(request.headers)
+
+
+def test_headers_of_the_environment_go_to_a_url_of_the_environment_and_leave_the_key(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-One: mine\nauthorization: Bearer canary")
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with asking(None, api_key=None, transport="httpx") as client:
+        client.complete(request_to(client))
+        client.loop.run(client.models())
+    for request in server.requests:
+        assert request.headers["x-one"] == "mine"
+        assert request.headers["authorization"] == f"Bearer {KEY}"
+        assert "Bearer canary" not in request.headers.values()
+
+
+@pytest.mark.parametrize("name", ["Authorization", "authorization", " AUTHORIZATION "])
+def test_an_authorization_of_the_environment_neither_leaks_nor_displaces_the_key(
+    server: ChatServer, client: ChatClient, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"{name}: Bearer canary\nX-One: canary")
+    client.complete(request_to(client))
+    with asking(server.url, api_key=None) as keyless:
+        keyless.complete(request_to(keyless))
+    assert server.posts[0].headers["authorization"] == f"Bearer {KEY}"
+    assert "authorization" not in server.posts[1].headers
+    assert not any("x-one" in request.headers for request in server.posts)
 
 
 def test_a_key_of_the_environment_stays_here_where_the_url_is_from_elsewhere(

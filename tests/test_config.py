@@ -135,7 +135,7 @@ def test_lists_and_options_are_json_in_the_environment(monkeypatch: pytest.Monke
         ({"api_key": KEY + "ü"}, "api_key (argument): holds a space or a character"),
         ({"api_key": KEY + "\x01"}, "api_key (argument): holds a space or a character"),
         ({"api_key": KEY + "\x7f"}, "api_key (argument): holds a space or a character"),
-        ({"fallback_models": []}, "fallback_models (argument): tuple should have at least 1 item"),
+        ({"fallback_models": []}, "fallback_models (argument): must name one model at"),
         ({"modell": KEY}, "there is no setting 'modell'; %chat_config lists them"),
     ],
 )

@@ -17,7 +17,7 @@ from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
 from chat_magics import ChatConfig, Conversation, Session, errors
-from chat_magics.magics import ChatMagics
+from chat_magics.magics import ChatMagics, RecordMagics
 from chat_magics.magics.options import FORMATS, OPTIONS
 from tests.shell import Shell
 
@@ -184,9 +184,9 @@ def test_every_format_is_documented() -> None:
 
 
 def test_every_magic_is_documented() -> None:
-    magics: dict[str, dict[str, object]] = ChatMagics.magics
     signs = {"line": "%", "cell": "%%"}
-    names = [signs[kind] + name for kind, found in magics.items() for name in found]
+    kinds = [pair for each in (ChatMagics, RecordMagics) for pair in each.magics.items()]
+    names = [signs[kind] + name for kind, found in kinds for name in found]
     assert "%%chat" in names
     assert [name for name in names if not _documented_on("cells.md", name)] == []
 

@@ -179,7 +179,7 @@ DISK_FULL = """
 import resource
 warnings = []
 history = History(place, on_warning=warnings.append)
-resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 talk = history.new_conversation()
 for turn in range(60):
     done, talk = ask(history, talk, text="x" * 3000)

@@ -160,7 +160,7 @@ class PostgresMachine(HistoryMachine):
     def place(self) -> str:
         super().place()
         store = open_server(self.url)
-        emptied = "truncate conversations, exchanges"
+        emptied = "truncate conversations, exchanges, indexed, unindexed, removed, word_index"
         store.write(lambda connection: connection.exec_driver_sql(emptied))
         store.close()
         return self.url

@@ -76,6 +76,11 @@ def test_a_setting_is_set_used_and_reset(kernel: Kernel, server: ChatServer):
         ("base_url nowhere", "base_url: must be like https://host/v1, or demo"),
         ("api gpt", "api"),
         ("modle x", "there is no setting 'modle'; %chat_config lists them"),
+        ("cache maybe", "cache: must be True or False, not 'maybe' (answer equal requests from"),
+        ("max_tokens 1.5", "max_tokens: must be a whole number, not 1.5 (longest reply, in"),
+        ("options 3", "options: must be a dict, not 3 (further options of the API)"),
+        ("fallback_models a,,b", "fallback_models: must name one model at least, and hold no"),
+        ("fallback_models [1]", "fallback_models: must be a list of texts, not 1 (listed where"),
     ],
 )
 def test_a_bad_value_is_refused_in_one_line_and_changes_nothing(
@@ -92,7 +97,7 @@ def test_a_bad_value_is_refused_in_one_line_and_changes_nothing(
 def test_config_lists_and_sets_and_refuses(kernel: Kernel, server: ChatServer):
     listed = kernel.run("%config ChatMagics").stdout
     assert listed.count("ChatMagics(Settings) options") == 1
-    assert "ChatMagics.temperature=<Float>\n    0 to 2\n    Current: None" in listed
+    assert "ChatMagics.temperature=<Number>\n    0 to 2\n    Current: None" in listed
     kernel.run("%config ChatMagics.temperature = 0.5")
     ran = kernel.run("%config ChatMagics.temperature = 7")
     assert len((ran.stderr + ran.stdout).strip().splitlines()) == 1
@@ -100,6 +105,32 @@ def test_config_lists_and_sets_and_refuses(kernel: Kernel, server: ChatServer):
     kernel.run("%chat Hello")
     assert server.bodies[0]["temperature"] == 0.5
     assert kernel.run("%config").stdout.count("ChatMagics") == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("temperature = 'warm'", "temperature: must be a number, not 'warm' (0 to 2)"),
+        ("api = 3", "api: must be text, not 3 (chat or responses)"),
+        ("modle = 'x'", "there is no setting 'modle'; %chat_config lists them"),
+        ("api_key = 'sk-x'", "a key is never taken from a cell: type %chat_config api_key"),
+        ("fallback_models = ['']", "fallback_models: must name one model at least, and hold no"),
+    ],
+)
+def test_config_refuses_in_one_line_of_ours(started: Kernel, statement: str, said: str):
+    started.run("%load_ext chat_magics")
+    ran = started.run(f"%config ChatMagics.{statement}")
+    assert re.fullmatch(r"ERROR:root:[^\n]+\n", ran.stderr)
+    assert said in ran.stderr
+    assert ran.stdout == ""
+
+
+def test_a_list_is_taken_with_commas(kernel: Kernel):
+    for line in ("%chat_config fallback_models one, two", "%config ChatMagics.fallback_models = x"):
+        kernel.run("x = ' one,two'")
+        kernel.run(line)
+        assert "('one', 'two')" in kernel.run("%chat_config fallback_models").stdout
+        kernel.run("%chat_config fallback_models default")
 
 
 CELL = "\nWhy does a left join make rows?\nand so on"
@@ -124,7 +155,25 @@ def test_tab_completes_in_the_first_line_of_a_cell(kernel: Kernel, server: ChatS
         "%chat_config cache_ttl",
     ]
     assert "%chat_open joins" in kernel.complete("%chat_open jo")
+    assert kernel.complete("%chat_config api ") == [
+        "%chat_config api chat",
+        "%chat_config api responses",
+        "%chat_config api default",
+    ]
+    assert kernel.complete("%chat_doctor --") == ["%chat_doctor --ask"]
+    assert kernel.complete("%chat_cache -") == ["%chat_cache --clear"]
     assert len(server.posts) == 1
+
+
+def test_tab_quotes_a_name_as_the_line_wants_it(kernel: Kernel):
+    kernel.run("%chat_new left joins")
+    for line in ("%%chat -c le", '%%chat -c "left j', '%%chat --conversation="left '):
+        (whole,) = kernel.complete(line + CELL, len(line))
+        assert whole == line[: line.index("le")].rstrip('"') + '"left joins"'
+    assert kernel.complete("%%chat -c 'left j") == ["%%chat -c 'left joins'"]
+    assert kernel.complete("%chat_open left j") == ["%chat_open left joins"]
+    line = '%%chat -c "left j'
+    assert kernel.complete(line + '"' + CELL, len(line)) == ['%%chat -c "left joins']
 
 
 def test_a_restarted_kernel_offers_the_notebooks_last_conversation(

@@ -112,6 +112,36 @@ def test_a_hostile_reply_runs_nothing_and_fetches_nothing(lab: Lab, model: ChatS
         assert trap.requests == []
 
 
+WIDE = """| one | two | three | four | five | six | seven |
+|---|---|---|---|---|---|---|
+| number one | number two | number three | number four | number five | number six | seven |
+
+```python
+result = function(first_argument=1, second_argument=2, third_argument=3, fourth_argument=4)
+```
+
+`one_long_name_without_any_blank_in_it_that_goes_on_and_on_and_on` https://example.org/a/b/c/d/e/f/g/h
+
+$$a_1 + a_2 + a_3 + a_4 + a_5 + a_6 + a_7 + a_8 + a_9 + b_1 + b_2 + b_3 + b_4 + b_5 + b_6 = z$$
+
+And $a + b + c + d + e + f + g + h + i + j + k + l + m + n + o + p + q + r + s + t = z$ in a line.
+"""
+WIDER = "all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => e.className || e.tagName)"
+SHEET = "html, .jp-WindowedPanel-outer, .jp-OutputArea, .jp-OutputArea-output"
+
+
+def test_on_a_phone_the_page_does_not_scroll_sideways(lab: Lab, model: ChatServer) -> None:
+    model.script(Reply(WIDE))
+    lab.write("phone.ipynb", "%load_ext chat_magics", "%chat --new Wide")
+    with opened(lab, "phone.ipynb", width=390, alone=True) as sheet:
+        sheet.run(0)
+        sheet.run(1)
+        sheet.page.wait_for_selector("p mjx-container", timeout=20_000, state="attached")
+        assert sheet.page.eval_on_selector_all(SHEET, WIDER) == []
+        for scrolls in (".chat-magics table", ".chat-magics pre", "div.chat-magics-math"):
+            assert sheet.page.eval_on_selector_all(scrolls, WIDER) != []
+
+
 def test_it_is_readable_in_the_dark_theme(lab: Lab, model: ChatServer) -> None:
     lab.use_dark_theme()
     model.script(Reply("Some `code` and text"))

@@ -35,7 +35,12 @@ ORDER = [
     "loop",
     "client",
     "markdown",
+    "measures",
+    "frames",
     "history",
+    "caption",
+    "export",
+    "plots",
     "display",
     "conversation",
     "magics",
@@ -46,6 +51,8 @@ ORDER = [
 
 ROOMS = {
     "IPython": {"magics", "display"},
+    "adbc_driver_manager": {"history"},
+    "adbc_driver_sqlite": {"history"},
     "aiohttp": {"client"},
     "diskcache": {"cache_disk"},
     "genai_prices": {"pricing"},
@@ -54,12 +61,17 @@ ROOMS = {
     "psutil": {"history"},
     "keyring": {"config"},
     "latex2mathml": {"markdown"},
+    "matplotlib": {"plots"},
     "limits": {"limits_sqlite", "limits"},
     "markdown_it": {"markdown"},
     "nh3": {"markdown"},
+    "numpy": {"frames"},
     "openai": {"client", "retry"},
+    "pandas": {"measures", "frames", "export", "plots"},
     "platformdirs": {"config"},
-    "pydantic": {"messages", "config", "cache", "history"},
+    "py3langid": {"measures"},
+    "pyarrow": {"frames", "history", "export"},
+    "pydantic": {"messages", "config", "cache", "export", "history"},
     "pydantic_core": {"stream"},
     "pydantic_settings": {"config"},
     "pygments": {"markdown"},
@@ -67,6 +79,7 @@ ROOMS = {
     "tenacity": {"retry"},
     "tornado": {"demo"},
     "traitlets": {"magics"},
+    "vaderSentiment": {"measures"},
 }
 """Who may use which package; `typing_extensions` is for all."""
 

@@ -3,37 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from IPython.core.error import UsageError
 
 from tests.chat_server import ChatServer, Json, Reply, Status
-from tests.shell import Shell
+from tests.shell import Shell, refused
 from tests.talks import user_texts
-
-
-@pytest.fixture
-def shell(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
-    """A shell with the extension, on the tests' server."""
-    monkeypatch.setenv("CHAT_MAGICS_WARM_UP", "0")
-    monkeypatch.setenv("CHAT_MAGICS_BASE_URL", server.url)
-    monkeypatch.setenv("CHAT_MAGICS_MODEL", "test-model")
-    shell = Shell()
-    shell.run("%load_ext chat_magics")
-    yield shell
-    server.release()
-    shell.close()
-
-
-def refused(shell: Shell, cell: str) -> str:
-    """The one line with which a cell is refused."""
-    with pytest.raises(UsageError) as error:
-        shell.run(cell)
-    assert "\n" not in str(error.value)
-    return str(error.value)
-
 
 # Asking
 
@@ -147,6 +123,19 @@ def test_a_dry_run_sends_nothing_at_all(shell: Shell, server: ChatServer):
     assert "left of tokens_per_day: 1,000 tokens" in out
 
 
+def test_the_variable_of_a_dry_run_is_the_plan(shell: Shell, server: ChatServer):
+    shell.run("%%chat --dry-run -o x\nWhy?")
+    assert [message.content for message in shell["x"].request.messages] == ["Why?"]
+    assert (shell["x"].cached, server.requests) == (False, [])
+
+
+def test_a_closed_session_is_followed_by_a_new_one(shell: Shell, server: ChatServer):
+    shell.run("%chat Q1")
+    shell.run("from chat_magics import Session; Session.current().close()")
+    assert shell.run("%chat Q2").out.startswith("Hello from")
+    assert user_texts(server.bodies[1]) == ["Q2"]
+
+
 def test_a_dry_run_tells_a_hit_and_changes_no_conversation(shell: Shell, server: ChatServer):
     shell.run("%chat Hello")
     assert "cache: hit" in shell.run("%chat --new --dry-run Hello").out
@@ -217,19 +206,6 @@ def test_models_fall_back_when_the_server_is_down(shell: Shell):
     with ChatServer() as gone:
         shell.run(f"%config ChatMagics.base_url = {gone.url!r}")
     assert "gpt-5.6-luna\n  gpt-4o-mini\nNote: " in shell.run("%chat_models").out
-
-
-def test_history_shows_each_exchange(shell: Shell, server: ChatServer):
-    assert shell.run("%chat_history").out == "Nothing was said yet in this conversation.\n"
-    server.script(Reply("A1"), Status(400))
-    shell.run("%chat --new Q1")
-    refused(shell, "%chat Q2")
-    lines = shell.run("%chat_history").out.splitlines()
-    assert lines[0].startswith("Q1 (")
-    assert lines[0].endswith("), 2 exchanges")
-    assert "test-model · 10 → 1 tokens" in lines[1]
-    assert lines[2:4] == ["     > Q1", "     A1"]
-    assert lines[4].endswith("failed")
 
 
 def test_a_conversation_is_named_and_opened_again(shell: Shell, server: ChatServer):

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from chat_magics.config import ChatConfig
+from chat_magics import Conversation, Session
+from chat_magics.config import ChatConfig, resolve
 from chat_magics.magics import ChatMagics
 from chat_magics.magics.completer import completions
+from chat_magics.magics.options import parse_line
+from chat_magics.magics.warm_up import wanted
 from tests.chat_server import ChatServer
 from tests.shell import Shell
 from tests.talks import user_texts
@@ -90,6 +93,74 @@ def test_tab_offers_nothing_where_a_setting_does_not_make_sense(monkeypatch: pyt
     shell.close()
 
 
+NAMES = ["left joins", "it's", 'say "yes"', "'quoted'", "\"a' b", "back\\slash", "-x", "--new", "é"]
+
+
+def tab(shell: Shell, line: str) -> list[str]:
+    """The line as it may be after Tab."""
+    words, typed = completions(shell.ip.chat_magics_extension.magics, line)
+    return [line.removesuffix(typed) + word for word in words]
+
+
+@pytest.mark.parametrize("form", ["-c ", "--conversation=", "-c="])
+@pytest.mark.parametrize("quote", ["", '"', "'"])
+def test_an_option_that_tab_wrote_names_the_conversation(shell: Shell, form: str, quote: str):
+    for name in NAMES:
+        Conversation(name, session=Session.of(shell.ip))
+    lines = tab(shell, f"%chat {form}{quote}")
+    written = [parse_line(f"{line[6:]} Hello").conversation for line in lines]
+    assert sorted(map(str, written)) == sorted(NAMES)
+    (line,) = tab(shell, f"%chat {form}{quote}lef")
+    assert parse_line(f"{line[6:]} Hello").conversation == "left joins"
+
+
+@pytest.mark.parametrize("quote", ["", '"', "'"])
+def test_a_name_that_tab_wrote_opens_the_conversation(shell: Shell, quote: str):
+    session = Session.of(shell.ip)
+    for name in NAMES:
+        Conversation(name, session=session)
+    opened = []
+    for line in tab(shell, f"%chat_open {quote}"):
+        shell.run(line)
+        opened.append(session.conversation.name)
+    assert sorted(map(str, opened)) == sorted(NAMES)
+    assert len(tab(shell, f"%chat_open {quote}left j")) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("%chat Why --", []),
+        ("%chat -q Why --", []),
+        ("%chat -- --", []),
+        ("%chat -m gpt --al", ["--alone"]),
+        ("%chat -s 'a b' --al", ["--alone"]),
+        ("%chat -s --al", []),
+        ("%chat -o ", []),
+        ("%%chat Why --al", ["--alone"]),
+        ("%chat_regenerate --al", []),
+        ("%chat_regenerate --te", ["--temperature"]),
+        ("%chat --format=te", ["--format=text"]),
+        ("%chat -f=te", ["-f=text"]),
+        ("%chat --new=x", []),
+        ("%chat_config cache ", ["true", "false", "default"]),
+        ("%chat_config ChatMagics.api resp", ["responses"]),
+        ("%chat_config transport ", ["auto", "aiohttp", "httpx", "default"]),
+        ("%chat_config model test", ["test-model"]),
+        ("%chat_config system ", ["default"]),
+        ("%chat_config api chat ", []),
+        ("%chat_config modle ", []),
+        ("%chat_doctor ", ["--ask"]),
+        ("%chat_models -", []),
+    ],
+)
+def test_tab_offers_what_may_stand_there(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, line: str, offered: list[str]
+):
+    monkeypatch.setenv("CHAT_MAGICS_FALLBACK_MODELS", '["test-model", "other"]')
+    assert completions(shell.ip.chat_magics_extension.magics, line)[0] == offered
+
+
 def test_a_question_on_one_line_is_asked(shell: Shell, server: ChatServer):
     shell.run("%chat Why is the sky blue?")
     assert user_texts(server.bodies[0]) == ["Why is the sky blue?"]
@@ -98,3 +169,11 @@ def test_a_question_on_one_line_is_asked(shell: Shell, server: ChatServer):
 def test_a_question_inside_a_chat_cell_is_untouched(shell: Shell, server: ChatServer):
     shell.run("%%chat\nExplain\n%chat really?")
     assert user_texts(server.bodies[0]) == ["Explain\n%chat really?"]
+
+
+@pytest.mark.parametrize("word", ["0", "false", "F", "no", "N", "off", "1", "true", "yes", "on"])
+def test_the_warm_up_reads_its_switch_as_all_settings_are_read(
+    monkeypatch: pytest.MonkeyPatch, word: str
+):
+    monkeypatch.setenv("CHAT_MAGICS_WARM_UP", word)
+    assert wanted() is resolve().warm_up

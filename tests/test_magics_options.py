@@ -5,12 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from IPython.core.error import UsageError
 
 from chat_magics.magics import ChatMagics
-from chat_magics.magics.options import FORMATS, OPTIONS, ChatOptions, parse_cell, parse_line
+from chat_magics.magics.options import (
+    FORMATS,
+    OPTIONS,
+    ChatOptions,
+    at_cursor,
+    meaning,
+    parse_cell,
+    parse_line,
+    quoted,
+)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +101,37 @@ def test_any_line_is_read_or_refused_in_one_line(line: str):
     assert "\n" not in refused
 
 
+@pytest.mark.parametrize("prompt", ["-1 what", "-hello", "- one", "--x y"])
+def test_a_prompt_that_begins_with_a_dash_is_told_its_way(prompt: str):
+    with pytest.raises(UsageError, match="goes after --: %chat -- -") as refused:
+        parse_line(prompt)
+    assert "\n" not in str(refused.value)
+    assert parse_line(f"-- {prompt}").prompt == prompt
+    with pytest.raises(UsageError, match=r"^there is no option -[^;]*; %%chat\? lists") as refused:
+        parse_cell(prompt, "Why?")
+
+
+@pytest.mark.parametrize("value", ["-x", "--new", "- be brief", "-1"])
+def test_a_quoted_value_may_begin_with_a_dash(value: str):
+    assert parse_line(f"-s '{value}' Why?") == ChatOptions(prompt="Why?", system=value)
+    assert parse_line(f'--conversation "{value}" Why?').conversation == value
+
+
+@given(st.text(alphabet="ab \"'\\\\-=", min_size=1), st.sampled_from(["", '"', "'"]))
+def test_a_quoted_value_is_read_as_it_was(value: str, quote: str):
+    assume(value != "--")  # argparse has its own idea of that
+    assert parse_line(f"-s {quoted(value, quote)} Why?").system == value
+    assert meaning(quoted(value, quote)) == value
+
+
+@given(st.text(alphabet="ab \"'\\\\-=", min_size=1))
+def test_what_is_being_written_means_the_beginning_of_the_value(value: str):
+    whole = quoted(value, '"')
+    words, typed = at_cursor(f"-c {whole[:-1]}")
+    assert (words, typed) == (["-c"], whole[:-1])
+    assert meaning(typed) == value
+
+
 def test_two_dashes_end_the_options():
     options = parse_line("-q -- -m is a flag")
     assert (options.quiet, options.model, options.prompt) == (True, None, "-m is a flag")
@@ -124,8 +164,8 @@ def test_options_of_the_api_add_up():
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("--modle x", "unrecognized arguments: --modle"),
-        ("--mod x", "unrecognized arguments: --mod"),
+        ("--modle x", "there is no option --modle"),
+        ("--mod x", "there is no option --mod"),
         ("-t warm", "invalid float value: 'warm'"),
         ("--max-tokens 1.5", "invalid int value"),
         ("-m", "expected one argument"),

@@ -18,7 +18,7 @@ from chat_magics.errors import (
     StreamRestarted,
 )
 from tests.chat_server import ChatServer, Hang, Reply, Status
-from tests.talks import conversation_on
+from tests.talks import conversation_on, until
 
 SOON = Status(429, headers={"retry-after-ms": "1"})
 
@@ -88,6 +88,33 @@ def test_json_is_read_with_and_without_a_fence(chat: Conversation, server: ChatS
 def test_what_is_no_json_is_told_in_one_line(chat: Conversation):
     with pytest.raises(BadResponse, match=r"^the reply is not JSON \(.*\); its text is in "):
         chat.ask("JSON").json()
+
+
+def test_leaving_the_loop_early_leaves_the_reply_to_go_on(chat: Conversation, server: ChatServer):
+    server.script(Reply(["one ", "two"], stall_after=1))
+    reply = chat.ask("Count")
+    for piece in reply:
+        assert piece == "one "
+        break
+    server.release()
+    assert (reply.text, reply.status) == ("one two", "complete")
+
+
+def test_reasoning_is_kept_where_the_reply_is_stopped_before_its_text(
+    chat: Conversation, server: ChatServer
+):
+    server.script(Reply(["never"], reasoning="Let me think", stall_after=0))
+    reply = chat.ask("Hello").send()
+    until(lambda: reply.exchange and _stored(reply) == "Let me think")
+    reply.stop()
+    assert reply.wait(10)
+    assert (_stored(reply), reply.text_so_far, reply.status) == ("Let me think", "", "stopped")
+    assert reply.usage.completion_tokens == 3
+
+
+def _stored(reply) -> str:
+    """The reasoning that history has of a reply now."""
+    return reply.conversation.session.history.exchange(reply.exchange.id).reasoning
 
 
 def test_events_tell_waits_and_restarts(chat: Conversation, server: ChatServer):

@@ -13,7 +13,8 @@ import pytest
 from chat_magics import Conversation, Session
 from chat_magics.client import Waiting
 from chat_magics.errors import AuthenticationFailed, ConfigError, InvalidRequest, NotFound
-from tests.chat_server import ChatServer, Status
+from tests.chat_server import ChatServer, Reply, Status
+from tests.shell import Shell
 from tests.talks import conversation_on, until, user_texts
 
 
@@ -94,6 +95,54 @@ def test_a_turn_of_another_kernel_is_part_of_the_context(server: ChatServer) -> 
         assert len(here.path) == 3
 
 
+def test_a_turn_of_another_kernel_stays_while_a_reply_is_regenerated(server: ChatServer) -> None:
+    with conversation_on(server) as here, conversation_on(server) as there:
+        here.ask("Q1").wait()
+        same = Conversation.open(here.id, session=there.session)
+        server.script(Reply(["new ", "answer"], stall_after=1))
+        again = here.regenerate().send()
+        server.until(lambda: server.held == 1)
+        same.ask("Q2").wait()
+        server.release()
+        again.wait()
+        assert [exchange.prompt for exchange in here.exchanges()] == ["Q1", "Q2"]
+        assert here.exchanges()[0].text == "new answer"
+        assert there.session.history.conversation(here.id).path == here.path
+
+
+def test_two_kernels_that_regenerate_one_reply_leave_one(server: ChatServer) -> None:
+    with conversation_on(server) as here, conversation_on(server) as there:
+        first = here.ask("Q1")
+        first.wait()
+        same = Conversation.open(here.id, session=there.session)
+        server.script(Reply(["slow ", "answer"], stall_after=1), Reply("quick answer"))
+        slow = here.regenerate().send()
+        server.until(lambda: server.held == 1)
+        quick = same.regenerate()
+        quick.wait()
+        server.release()
+        slow.wait()
+        assert slow.exchange is not None
+        assert here.path == (slow.exchange.id,)
+        assert quick.exchange is not None
+        assert here.exchanges()[0].supersedes == quick.exchange.id
+        texts = [version.text for version in here.versions(slow.exchange.id)]
+        assert sorted(texts) == ["Hello from the test server.", "quick answer", "slow answer"]
+
+
+def test_an_answer_whose_place_another_kernel_took_away_is_kept(server: ChatServer) -> None:
+    with conversation_on(server) as here, conversation_on(server) as there:
+        here.ask("Q1").wait()
+        same = Conversation.open(here.id, session=there.session)
+        server.script(Reply(["new ", "answer"], stall_after=1))
+        again = here.regenerate().send()
+        server.until(lambda: server.held == 1)
+        same.set_path([])
+        server.release()
+        again.wait()
+        assert (again.status, again.text_so_far, here.path) == ("complete", "new answer", ())
+
+
 def test_one_conversation_is_one_object_in_a_session(server: ChatServer) -> None:
     with conversation_on(server) as chat:
         chat.ask("Q1").wait()
@@ -146,3 +195,31 @@ def test_what_is_no_text_is_refused_in_one_line(server: ChatServer) -> None:
             chat.ask(5)  # type: ignore[arg-type]
         with pytest.raises(InvalidRequest, match="at most 100 characters"):
             Conversation("x" * 101, session=chat.session)
+
+
+def test_a_shell_whose_session_was_closed_gets_a_new_one(server: ChatServer) -> None:
+    shell = Shell()
+    first = Session.of(shell.ip)
+    assert Session.of(shell.ip) is first
+    first.close()
+    assert first.closed
+    assert Session.of(shell.ip) is Session.of(shell.ip) is not first
+    Session.of(shell.ip).check_open()
+    shell.close()
+
+
+def test_settings_of_a_file_are_told_once_for_the_same_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".env").write_text("CHAT_MAGICS_SYSTEM=brief\n")
+    given: dict[str, object] = {}
+    session = Session(notebook=lambda: given)
+    told = "chat_magics: settings from .env in the working folder: system\n"
+    assert capsys.readouterr().err == told
+    given["temperature"] = 1.0
+    session.refresh()
+    assert capsys.readouterr().err == ""
+    (tmp_path / ".env").write_text("CHAT_MAGICS_SYSTEM=brief\nCHAT_MAGICS_MODEL=m\n")
+    session.refresh()
+    assert capsys.readouterr().err == told.replace("system", "model, system")
+    session.close()

@@ -48,6 +48,8 @@ class Sending:
         use_cache: False neither reads nor writes the cache.
         refresh: True asks the server even where the cache has an answer, and stores the new one.
         on_request: called for each HTTP request that goes out.
+        on_reasoning: called with the thoughts that the server shows apart from the reply, as they
+            come; they are those of the HTTP request that went out last.
         within_budget: raises where a budget would be passed; called after the cache, before a
             request.
     """
@@ -56,6 +58,7 @@ class Sending:
     refresh: bool = False
     within_budget: Callable[[], Awaitable[None]] | None = None
     on_request: Callable[[], None] | None = None
+    on_reasoning: Callable[[str], None] | None = None
 
 
 class _InForce(NamedTuple):
@@ -173,7 +176,9 @@ class ChatClient:
             await sending.within_budget()
         if self.limiter and rules.config.requests_per_minute:
             await self._take_turn(self.limiter, emit, request.owner, rules.config)
-        return await self._within_deadline(request, Progress(emit, sending.on_request), rules)
+        return await self._within_deadline(
+            request, Progress(emit, sending.on_request, sending.on_reasoning), rules
+        )
 
     async def _take_turn(
         self, limiter: RateLimiter, emit: Emit, owner: str, config: ChatConfig
@@ -235,7 +240,7 @@ class ChatClient:
             body = adaption.body(request)
             progress.sending()
             try:
-                streamed = await transport.stream(request, body, progress.text)
+                streamed = await transport.stream(request, body, progress)
             except ChatError as error:
                 note = adaption.learn(error, body)
                 if note is None:

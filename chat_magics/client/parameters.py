@@ -26,11 +26,20 @@ _OURS = {
 _RANGES = {"temperature": (0, 2), "top_p": (0, 1), "presence_penalty": (-2, 2)}
 _RANGES["frequency_penalty"] = _RANGES["presence_penalty"]
 _MAX_TOKENS = ("max_completion_tokens", "max_tokens")
+_CODES = {"unsupported_parameter", "unknown_parameter", "unsupported_value", "extra_forbidden"}
 _REFUSED = re.compile(
-    r"unsupported|unrecognized|unknown|not supported|not permitted|extra (?:inputs|fields)"
-    r"|unexpected",
+    r"not (?:supported|permitted|allowed)|(?:does|do) not support|unsupported"
+    r"|(?:unknown|unrecognized|unexpected) (?:request )?(?:json )?"
+    r"(?:parameter|(?:keyword )?argument|field|property|option|input|key|name)\b",
     re.IGNORECASE,
 )
+"""How servers say that they do not take a parameter at all."""
+_OTHER_VALUES = re.compile(
+    r"(?:supported|allowed|valid|possible|permitted|accepted) values|permitted:"
+    r"|(?:expected|must be|should be) (?:one|any) of|unexpected value|unknown (?:value|variant)",
+    re.IGNORECASE,
+)
+"""How they say that another value would do: that is for the person to choose."""
 
 
 def check_text(text: str, what: str) -> None:
@@ -125,7 +134,9 @@ class Adaption:
 
     @staticmethod
     def _named(error: ChatError, body: Mapping[str, Any]) -> str | None:
-        if not _REFUSED.search(f"{error.code} {error.message}"):
+        if not (error.code in _CODES or _REFUSED.search(error.message)):
+            return None
+        if _OTHER_VALUES.search(error.message):
             return None
         if error.param:
             top = error.param.split(".")[0].split("[")[0]

@@ -22,11 +22,18 @@ class Progress:
     Args:
         emit: where the events go.
         on_request: called for each request that goes out.
+        on_reasoning: called with thoughts as they come.
     """
 
-    def __init__(self, emit: Emit, on_request: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        emit: Emit,
+        on_request: Callable[[], None] | None = None,
+        on_reasoning: Callable[[str], None] | None = None,
+    ) -> None:
         self._emit = emit
         self._on_request = on_request
+        self._on_reasoning = on_reasoning
         self.attempts = 0
         self.notes: list[str] = []
         self.wasted: list[str] = []
@@ -48,6 +55,11 @@ class Progress:
             self.first_token = time.monotonic() - self._started
         self.pieces.append(text)
         self._emit(Text(text))
+
+    def reasoning(self, text: str) -> None:
+        """Thoughts have come."""
+        if self._on_reasoning:
+            self._on_reasoning(text)
 
     def _make_void(self) -> None:
         if self._broke:

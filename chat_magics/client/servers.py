@@ -26,6 +26,7 @@ class _Way(NamedTuple):
     key: str | None
     organization: str | None
     project: str | None
+    custom: bool
     kind: str
     stall_timeout: float
     connect_timeout: float
@@ -75,7 +76,12 @@ class Servers:
 
         url = self._demo_url(connected) if way.url == "demo" else way.url
         transport = Transport(
-            config, way.key, url, organization=way.organization, project=way.project
+            config,
+            way.key,
+            url,
+            organization=way.organization,
+            project=way.project,
+            custom=way.custom,
         )
         self._loop.on_close(transport.close)
         return transport
@@ -100,11 +106,13 @@ def _way(config: ChatConfig, sources: Sourced) -> _Way:
     key, _ = key_to_send(config, sources)
     organization = config.organization if key and may_go(config, sources, "organization") else None
     project = config.project if key and may_go(config, sources, "project") else None
+    custom = config.at_openai or sources.get("base_url") == "environment"
     return _Way(
         config.base_url,
         key,
         organization,
         project,
+        custom and config.base_url != "demo",
         config.transport,
         config.stall_timeout,
         config.connect_timeout,

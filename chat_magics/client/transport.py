@@ -1,17 +1,16 @@
 """One model server: the openai client over one connection pool, and one streamed request.
 
-The only module, with retry, that knows the openai package; it is imported at the first request
-(0.6 s, 40 MB).
+With headers and retry the only one that knows the openai package; it is imported at the first
+request (0.6 s, 40 MB).
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import openai
 
@@ -21,8 +20,10 @@ from ..messages import ChatRequest
 from ..retry import translate
 from ..stream import ChatDecoder, Decoder, ResponsesDecoder
 from ..telemetry import redacted
+from .headers import default_headers
+from .redirects import hooks
 
-__all__ = ["Streamed", "Transport"]
+__all__ = ["Streamed", "Taking", "Transport"]
 
 _UNPACED_SECONDS = 0.25
 _PACE_SECONDS = 0.05
@@ -53,6 +54,16 @@ class Streamed(NamedTuple):
     request_id: str | None
 
 
+class Taking(Protocol):
+    """Who takes what comes of a request."""
+
+    def text(self, text: str) -> None:
+        """Text of the reply."""
+
+    def reasoning(self, text: str) -> None:
+        """Thoughts that the server shows apart from it."""
+
+
 class Transport:
     """The way to one server; belongs to the event loop that first uses it.
 
@@ -62,6 +73,7 @@ class Transport:
         url: where to connect, where it differs from `config.base_url` (the demo model's port).
         organization: OpenAI's id of the organisation; None sends none.
         project: OpenAI's id of the project; None sends none.
+        custom: the headers of OPENAI_CUSTOM_HEADERS may go there too.
     """
 
     def __init__(
@@ -72,20 +84,18 @@ class Transport:
         *,
         organization: str | None = None,
         project: str | None = None,
+        custom: bool = False,
     ) -> None:
         self.host = config.host
         self._key = key
         # Omitted at each request: the package accepts a client without a key in no other way.
         self._headers: dict[str, Any] = {} if key else {"Authorization": openai.omit}
-        self._client = _openai_client(
-            config, key, url or config.base_url, _headers(config, organization, project)
-        )
+        headers = default_headers(key, organization, project, custom=custom)
+        self._client = _openai_client(config, key, url or config.base_url, headers)
         self._list_timeout = openai.Timeout(10, connect=min(10, config.connect_timeout))
 
-    async def stream(
-        self, request: ChatRequest, body: dict[str, Any], on_text: Callable[[str], None]
-    ) -> Streamed:
-        """Sends one request and hands on its text as it comes.
+    async def stream(self, request: ChatRequest, body: dict[str, Any], taking: Taking) -> Streamed:
+        """Sends one request and hands on its text and its reasoning as they come.
 
         Raises:
             ChatError: whatever went wrong, the key taken out.
@@ -94,15 +104,19 @@ class Transport:
         try:
             async with call as response:
                 async for data in _paced(response.iter_bytes(), decoder):
-                    if text := decoder.feed(data):
-                        on_text(text)
+                    thought = len(decoder.reasoning)
+                    text = decoder.feed(data)
+                    if fresh := "".join(decoder.reasoning[thought:]):
+                        taking.reasoning(fresh)
+                    if text:
+                        taking.text(text)
                 if text := decoder.close():
-                    on_text(text)
+                    taking.text(text)
                 return Streamed(decoder, response.headers.get("x-request-id"))
         except ChatError as error:
             raise self._presentable(error) from None
         except _FAILURES as failure:
-            told = translate(failure, self.host)
+            told = self._told(failure)
             if decoder.chunks and isinstance(told, ConnectionFailed):
                 told.restate(f"{self.host} broke the connection in mid-reply")
             raise self._presentable(told) from None
@@ -138,14 +152,21 @@ class Transport:
                 timeout=self._list_timeout, extra_headers=self._headers
             )
             return [str(model.id) for model in page.data or ()]
-        except _FAILURES as error:
-            raise self._presentable(translate(error, self.host)) from None
+        except ChatError as error:
+            raise self._presentable(error) from None
+        except _FAILURES as failure:
+            raise self._presentable(self._told(failure)) from None
         except (AttributeError, TypeError, ValueError):
             raise ChatError(f"{self.host} answers, but not with a list of models") from None
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._client.close()
+
+    def _told(self, failure: Exception) -> ChatError:
+        """One of ours; openai 2 wraps what a hook raised, openai 3 does not."""
+        cause = failure.__cause__
+        return cause if isinstance(cause, ChatError) else translate(failure, self.host)
 
     def _presentable(self, error: ChatError) -> ChatError:
         """Without the key, which some servers repeat, and not longer than a person reads."""
@@ -195,6 +216,7 @@ def _openai_client(
     )
     # Loopback is never behind a proxy, but HTTP_PROXY would swallow it.
     options: dict[str, Any] = {"timeout": limits, "trust_env": not config.on_loopback}
+    options["event_hooks"] = hooks(_HTTP.URL(url))
     http_client = openai.DefaultAsyncHttpxClient(**options) if config.transport == "httpx" else None
     if http_client is None:
         try:
@@ -211,15 +233,3 @@ def _openai_client(
         http_client=http_client,
         default_headers=headers,
     )
-
-
-def _headers(config: ChatConfig, organization: str | None, project: str | None) -> Any:
-    """Organisation and project as given, and OPENAI_CUSTOM_HEADERS to OpenAI alone; the openai
-    package would send those of the environment to any server."""
-    headers: dict[str, Any] = {}
-    if not config.at_openai:
-        lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
-        headers.update({line.split(":")[0].strip(): openai.omit for line in lines if ":" in line})
-    headers["OpenAI-Organization"] = organization or openai.omit
-    headers["OpenAI-Project"] = project or openai.omit
-    return headers

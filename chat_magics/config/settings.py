@@ -65,7 +65,6 @@ class ChatConfig(BaseSettings):
     )
     fallback_models: tuple[str, ...] = Field(
         ("gpt-5.6-luna", "gpt-4o-mini"),
-        min_length=1,
         description="listed where the server cannot be asked",
     )
     api: Literal["chat", "responses"] = Field(
@@ -140,6 +139,14 @@ class ChatConfig(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, text: str | None) -> str | None:
         return (text or "").strip() or None
+
+    @field_validator("fallback_models")
+    @classmethod
+    def _names_are_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        stripped = tuple(name.strip() for name in names)
+        if not all(stripped) or not stripped:
+            raise ValueError("must name one model at least, and hold no empty name")
+        return stripped
 
     @field_validator("home")
     @classmethod

@@ -11,7 +11,7 @@ from ..errors import InvalidRequest, PromptTooLong
 from ..history import Surface
 from .path import Cell
 
-__all__ = ["Ask"]
+__all__ = ["Ask", "api_options"]
 
 
 @dataclass(frozen=True)
@@ -73,3 +73,13 @@ class Ask:
         if self.system:
             check_text(self.system, "the system prompt")
         check_options(self.options)
+
+
+def api_options(options: Mapping[str, Any] | None, **named: Any) -> dict[str, Any]:
+    """Options of the API, over which those stand that have a name of their own and were set.
+
+    Example:
+        >>> api_options({"seed": 7, "max_tokens": 5}, temperature=None, max_tokens=9)
+        {'seed': 7, 'max_tokens': 9}
+    """
+    return {**(options or {}), **{name: v for name, v in named.items() if v is not None}}

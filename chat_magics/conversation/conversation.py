@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..display import current_cell
-from ..errors import ChatError, NotFound
+from ..errors import NotFound
 from ..messages import ChatRequest
-from .ask import Ask
-from .path import Cell, find_place, messages_of, stale
+from .ask import Ask, api_options
+from .contents import Contents
+from .data import AsData
+from .path import Cell, find_place, messages_of
 from .reply import Reply
 from .session import Session
 from .spending import Plan
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Conversation"]
 
 
-class Conversation:
+class Conversation(Contents, AsData):
     """Prompts and replies with a common context, kept in history.
 
     Args:
@@ -56,11 +58,12 @@ class Conversation:
         self.session.opened[record.id] = self
 
     @classmethod
-    def open(cls, ref: str, *, session: Session | None = None, **settings: Any) -> Conversation:
+    def open(cls, ref: Any, *, session: Session | None = None, **settings: Any) -> Conversation:
         """A conversation that is in history, to go on with; one object for all of a session.
 
         Args:
-            ref: its name, its id, or the beginning of its id.
+            ref: its name, its id, or the beginning of its id; or a row of a frame of history, such
+                as `history.search("joins").loc[0]`.
             session: as for `Conversation`.
             settings: as for `Conversation`.
 
@@ -68,7 +71,7 @@ class Conversation:
             NotFound: there is none; the message tells the nearest names.
         """
         opened = cls(session=session, **settings)
-        record = opened.session.store_now(lambda history: history.conversation(ref))
+        record = opened.session.listing.find(ref)
         shared = opened.session.opened.get(record.id)
         if shared is not None:
             return shared
@@ -109,19 +112,10 @@ class Conversation:
             InvalidOption: an option is unknown or out of range.
             ConfigError: a setting does not make sense.
         """
-        given = {"temperature": temperature, "max_tokens": max_tokens}
-        return self.reply_to(
-            Ask(
-                prompt=prompt,
-                model=model,
-                system=system,
-                options={**(options or {}), **{k: v for k, v in given.items() if v is not None}},
-                alone=alone,
-                refresh=refresh,
-                use_cache=True if use_cache is None else use_cache,
-                cell=_asking_cell(),
-            )
-        )
+        given = api_options(options, temperature=temperature, max_tokens=max_tokens)
+        cached = use_cache is not False
+        ask = Ask(prompt, model, system, given, alone, refresh, cached, cell=_asking_cell())
+        return self.reply_to(ask)
 
     async def ask_async(self, prompt: str, **options: Any) -> Reply:
         """The whole reply, where one is in async code; arguments as for `ask`.
@@ -173,6 +167,7 @@ class Conversation:
     def _start(self, reply: Reply) -> Callable[[Status], None]:
         self.session.check_open()
         turn = Turn(self, reply, reply.ask)
+        self.state.asked(reply)
         self.session.loop.post(turn.start)
 
         def stop(status: Status) -> None:
@@ -180,67 +175,7 @@ class Conversation:
 
         return stop
 
-    # What it holds
-
-    @property
-    def record(self) -> ConversationRecord:
-        """Its id, name, title and path, as stored."""
-        if self.state.record is None:
-            self._run(self.state.load())
-        assert self.state.record is not None
-        return self.state.record
-
-    @property
-    def id(self) -> str:
-        """Its id, 32 hex digits."""
-        return self.record.id
-
-    @property
-    def name(self) -> str | None:
-        """Its name, where it has one."""
-        return self.record.name
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """Ids of the exchanges that are the context now, in order."""
-        return self.state.path
-
-    def exchanges(self) -> tuple[Exchange, ...]:
-        """The exchanges that are the context now, in order."""
-        if not self.state.loaded:
-            self._run(self.state.load())
-        return tuple(self.state.known[id] for id in self.path)
-
-    def stale(self) -> frozenset[str]:
-        """Ids of exchanges asked with an older version of what stands before them."""
-        return stale(self.path, {exchange.id: exchange for exchange in self.exchanges()})
-
-    def versions(self, exchange: str) -> list[Exchange]:
-        """All that ever stood in this exchange's place, in time order."""
-        return self.session.store_now(lambda history: history.versions(exchange))
-
-    def bring_back(self, exchange: str) -> None:
-        """Puts an older version in the place of the one that stands in the path now.
-
-        Raises:
-            NotFound: no version of it is in the path.
-        """
-        family = {version.id for version in self.versions(exchange)}
-
-        def changed(path: Sequence[str]) -> list[str]:
-            if family.isdisjoint(path):
-                raise NotFound("no version of this exchange is in the conversation now")
-            return [exchange if id in family else id for id in path]
-
-        self._run(self.state.change_path(changed))
-
-    def set_path(self, path: Sequence[str]) -> None:
-        """Makes these exchanges the context, in this order, after the reply that is under way.
-
-        Raises:
-            NotFound: one of them is not in history; nothing is changed.
-        """
-        self._run(self.state.change_path(lambda _: path))
+    # What would be sent
 
     def plan(self, ask: Ask) -> Plan:
         """What an ask would send and cost; nothing is sent."""
@@ -288,14 +223,6 @@ class Conversation:
             if id is None or exchange.id == id:
                 return exchange
         raise NotFound("there is nothing to ask again: this conversation has no such exchange")
-
-    def _run(self, work: Coroutine[Any, Any, object]) -> None:
-        try:
-            self.session.check_open()
-        except ChatError:
-            work.close()
-            raise
-        self.session.loop.run(work)
 
     def __repr__(self) -> str:
         record = self.state.record

@@ -16,7 +16,7 @@ from ..messages import Message
 if TYPE_CHECKING:
     from ..history import Exchange
 
-__all__ = ["Cell", "Place", "find_place", "messages_of", "stale"]
+__all__ = ["Cell", "Place", "branch", "find_place", "messages_of", "stale"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,13 @@ def find_place(
         at = _standing(path, exchanges, replaces)
         after = () if cut else path[at + 1 :]
         return Place(path[:at], after, supersedes=path[at], at_once=False)
+    return _in_cell(path, exchanges, cell, alone)
+
+
+def _in_cell(
+    path: tuple[str, ...], exchanges: Mapping[str, Exchange], cell: Cell | None, alone: bool
+) -> Place:
+    """The place of a cell's turn: its earlier turns leave, and those of its execution stay."""
     own = [id for id in path if cell and exchanges[id].cell == cell.id]
     same = [id for id in own if cell and exchanges[id].execution == cell.execution]
     earlier = [id for id in own if id not in same]
@@ -117,6 +124,40 @@ def messages_of(
         messages.append(Message(role="assistant", content=exchanges[id].text))
     messages.append(Message(role="user", content=sent))
     return tuple(messages), context
+
+
+def branch(
+    path: Sequence[str],
+    exchanges: Mapping[str, Exchange],
+    family: Mapping[str, Exchange],
+    chosen: str,
+) -> tuple[str, ...]:
+    """The path with another version in its place, and with what was said after that one.
+
+    Args:
+        path: ids as they are now.
+        exchanges: all of the conversation, oldest first.
+        family: all versions that ever stood in that place, by id.
+        chosen: the version that is to stand there.
+
+    Raises:
+        NotFound: none of them stands in the path.
+    """
+    at = next((at for at, id in enumerate(path) if id in family), None)
+    if at is None:
+        raise NotFound("no version of this exchange is in the conversation now")
+    before, standing, after = tuple(path[:at]), path[at], tuple(path[at + 1 :])
+    if standing == chosen:
+        return tuple(path)
+    asked_with_it = [each for each in exchanges.values() if chosen in each.context]
+    if asked_with_it:
+        latest = asked_with_it[-1]
+        tail = (*latest.context[latest.context.index(chosen) + 1 :], latest.id)
+    elif family[chosen].prompt == family[standing].prompt:
+        tail = after  # the same was asked again: what follows still makes sense
+    else:
+        tail = ()
+    return (*before, chosen, *(id for id in tail if id not in before))
 
 
 def stale(path: Sequence[str], exchanges: Mapping[str, Exchange]) -> frozenset[str]:

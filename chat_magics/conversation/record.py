@@ -1,4 +1,4 @@
-"""From how a turn ended to its final row of history, and to its line in the log."""
+"""A turn's row of history, as it begins and as it ends, and its line in the log."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 from ..errors import ChatError
 from ..history import Exchange, Status
 from ..history.exchange import now
-from ..messages import Completion, Usage
+from ..messages import ChatRequest, Completion, Usage
 from ..telemetry import RequestRecord, host_of
+from .ask import Ask
 
-__all__ = ["ended", "log_record"]
+__all__ = ["begun", "ended", "log_record"]
 
 _TOLD = (
     "text",
@@ -25,6 +26,44 @@ _TOLD = (
     "notes",
 )
 """What a Completion tells and an Exchange keeps under the same name."""
+
+
+def begun(
+    id: str,
+    conversation: str,
+    ask: Ask,
+    request: ChatRequest,
+    context: tuple[str, ...],
+    supersedes: str | None,
+) -> Exchange:
+    """The exchange as it is stored before it is sent.
+
+    Args:
+        id: of the exchange.
+        conversation: id of the conversation.
+        ask: what was asked.
+        request: what is sent for it.
+        context: ids of the exchanges that it is sent with.
+        supersedes: the exchange whose place it takes.
+    """
+    system = request.messages[0].content if request.messages[0].role == "system" else None
+    return Exchange(
+        id=id,
+        conversation=conversation,
+        owner=request.owner,
+        prompt=ask.prompt,
+        sent=request.messages[-1].content,
+        system=system,
+        context=context,
+        base_url=request.base_url,
+        api=request.api,
+        model_asked=request.model,
+        options=request.options,
+        surface=ask.surface,
+        cell=ask.cell.id if ask.cell else None,
+        execution=ask.cell.execution if ask.cell else None,
+        supersedes=supersedes,
+    )
 
 
 def ended(

@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..client.events import Event
-from ..errors import BadResponse, ChatError
-from ..messages import Message, Usage
+from ..errors import ChatError
+from ..history import new_id
+from ..messages import Message
+from .answer import Answer
 from .event_log import LONGEST_SLEEP, EventLog
 from .follow import Follow
 
 if TYPE_CHECKING:
     from ..history import Exchange, Status
-    from ..markdown import CodeBlock
     from .ask import Ask
     from .conversation import Conversation
 
 __all__ = ["Reply"]
 
 
-class Reply:
+class Reply(Answer):
     """The answer to one prompt: iterate it, `str()` it, `stop()` it.
 
     Iterating, `str`, `.text` and being a cell's result send it, once; `repr` does not. Made by
     `Conversation.ask`, not by hand.
 
     Attributes:
+        id: of the exchange that it becomes.
         prompt: the prompt as typed.
         conversation: where it was asked.
         exchange: its record in history, once it was sent; the final one when it ended.
@@ -52,6 +53,7 @@ class Reply:
         ask: Ask,
         start: Callable[[Reply], Callable[[Status], None]],
     ) -> None:
+        self.id = new_id()
         self.conversation = conversation
         self.prompt = ask.prompt
         self.ask = ask
@@ -119,6 +121,9 @@ class Reply:
 
     def __iter__(self) -> Iterator[str]:
         """The text in pieces as they come.
+
+        Who leaves the loop early, by `break` or by an error, leaves the reply to go on: `.text` is
+        whole then too, and iterating anew begins at its beginning. `stop()` ends it.
 
         Raises:
             StreamRestarted: it was asked again, and the new text departs from what was yielded.
@@ -203,42 +208,6 @@ class Reply:
         return self._log.ended
 
     @property
-    def code(self) -> tuple[CodeBlock, ...]:
-        """The code blocks of the reply, each with `language` and `code`."""
-        from ..markdown import code_blocks  # the parser is needed by who looks at code only
-
-        return code_blocks(self.text)
-
-    def json(self) -> Any:
-        """The reply read as JSON, a code fence around it taken off.
-
-        Raises:
-            BadResponse: it is no JSON.
-        """
-        blocks = [block.code for block in self.code]
-        for text in (self.text, *blocks[:1]):
-            try:
-                return json.loads(text)
-            except ValueError as error:
-                reason = error
-        raise BadResponse(f"the reply is not JSON ({reason}); its text is in reply.text")
-
-    @property
-    def usage(self) -> Usage | None:
-        """Tokens; waits. None where nothing was answered."""
-        return self._final.usage if self._final else None
-
-    @property
-    def cost(self) -> float | None:
-        """US dollars, broken attempts included; waits. None where the price is unknown."""
-        return self._final.cost if self._final else None
-
-    @property
-    def cached(self) -> bool:
-        """True where it came from the cache; waits."""
-        return bool(self._final and self._final.cached)
-
-    @property
     def seconds(self) -> float:
         """From sending to the end, without the time it queued; waits."""
         final = self._final
@@ -251,22 +220,6 @@ class Reply:
             return self._seconds
         return time.monotonic() - self._started_at if self._started_at else 0.0
 
-    @property
-    def model(self) -> str | None:
-        """The model that answered; waits."""
-        return self._final.model if self._final else None
-
-    @property
-    def context(self) -> tuple[Message, ...]:
-        """Exactly what was sent; waits."""
-        self.wait()
-        return self.sent_messages
-
-    @property
-    def _final(self) -> Exchange | None:
-        self.wait()
-        return self.exchange
-
     def _raise(self) -> None:
         if self.error is not None:
             raise self.error.with_traceback(None)  # not our frames of the loop's thread
@@ -278,7 +231,7 @@ class Reply:
             return f"<Reply, not sent yet: {start!r}>"
         if not self._log.ended or self.exchange is None:
             return f"<Reply, {self.status}, {len(self.text_so_far)} characters so far: {start!r}>"
-        from ..display import caption  # downward, at the first repr
+        from ..caption import caption  # prices, at the first repr
 
         return f"<Reply, {caption(self.exchange)}: {start!r}>"
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import os
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakValueDictionary
@@ -16,14 +14,17 @@ from ..client import ChatClient
 from ..config import ChatConfig, Sourced, key_to_send, resolve_sourced
 from ..display import current_shell
 from ..errors import ChatError
-from ..history import Exchange, History
-from ..limits import Budget, RateLimiter
+from ..history import History
+from ..limits import Budget, RateLimiter, Spending
 from ..loop import LoopThread
-from ..messages import ChatRequest, Message
-from ..telemetry import ErrorReport, RequestRecord, Telemetry
-from .record import log_record
+from ..messages import ChatRequest
+from ..telemetry import ErrorReport
+from .ask import api_options
+from .listing import Listing
 from .spending import Plan, expected, spending, spent
 from .store import Store
+from .telling import Telling
+from .watching import Watchers
 
 if TYPE_CHECKING:
     from .conversation import Conversation
@@ -34,7 +35,7 @@ __all__ = ["Session"]
 T = TypeVar("T")
 
 
-class Session:
+class Session(Telling):
     """One client, one history, one current conversation; shared by all surfaces of a kernel.
 
     In IPython it lives on the shell (`Session.current()`); elsewhere it is made by hand.
@@ -58,22 +59,14 @@ class Session:
         notebook: Callable[[], Mapping[str, Any]] | None = None,
         on_error: Callable[[ErrorReport], None] | None = None,
     ) -> None:
+        super().__init__(on_error)
         self._arguments = dict(arguments or {})
         self._notebook = notebook or dict
-        self.on_error = on_error
         self.offered = False
-        self.on_warning: Callable[[str], None] = _to_stderr
         self.config, self.sources = self._resolve()
         self.loop = LoopThread()
         self.client = ChatClient(self.config, self.sources, loop=self.loop)
-        self.telemetry = Telemetry(
-            self.config.home / "logs",
-            log_content=self.config.log_content,
-            secrets=self._secrets,
-            on_error=self._report,
-            # A person in IPython sees the failure in the cell; a second line would be noise.
-            failure_level=logging.INFO if current_shell() else logging.ERROR,
-        )
+        self.telemetry = self._open_log()
         self._conversation: Conversation | None = None
         self._closed = False
         self.opened: WeakValueDictionary[str, Conversation] = WeakValueDictionary()
@@ -81,6 +74,8 @@ class Session:
         self._store = Store(self.warn)
         self._store.use(self.config)
         self._running: set[tuple[int, Turn]] = set()
+        self._watchers: Watchers[Conversation] = Watchers()
+        self.listing = Listing(self)
         self._apply()
 
     @classmethod
@@ -91,15 +86,21 @@ class Session:
 
     @classmethod
     def of(cls, shell: Any) -> Session:
-        """The session of a shell, with the settings of its `%config`; one, whoever asks first."""
+        """The session of a shell, with the settings of its `%config`; one, whoever asks first.
+
+        Where that one was closed, a new one takes its place.
+        """
         found = getattr(shell, "chat_magics_session", None)
-        if found is None:
+        if found is None or found.closed:
 
             def given_here() -> Mapping[str, Any]:
                 given = getattr(shell, "chat_magics_settings", None)
                 return given() if given is not None else {}
 
-            found = vars(shell).setdefault("chat_magics_session", cls(notebook=given_here))
+            fresh, kept = cls(notebook=given_here), vars(shell)
+            if found is not None and kept.get("chat_magics_session") is found:
+                del kept["chat_magics_session"]
+            found = kept.setdefault("chat_magics_session", fresh)
         return cast("Session", found)
 
     # Settings
@@ -138,9 +139,7 @@ class Session:
             config.tokens_per_conversation,
             config.dollars_per_conversation,
         )
-        from_file = sorted(name for name, source in self.sources.items() if ".env" in source)
-        if from_file:
-            self.warn(f"settings from .env in the working folder: {', '.join(from_file)}")
+        self._tell_of_file()
 
     def _new_cache(self, config: ChatConfig) -> CompletionCache:
         return CompletionCache(
@@ -151,12 +150,10 @@ class Session:
 
     def default_options(self) -> dict[str, Any]:
         """Options of the API that the settings ask for; only those that were set."""
-        named = {"temperature": self.config.temperature, "max_tokens": self.config.max_tokens}
-        return {**self.config.options, **{k: v for k, v in named.items() if v is not None}}
-
-    def _secrets(self) -> list[str]:
-        keys = (self.config.api_key,)
-        return [key.get_secret_value() for key in keys if key]
+        config = self.config
+        return api_options(
+            config.options, temperature=config.temperature, max_tokens=config.max_tokens
+        )
 
     # History
 
@@ -172,6 +169,11 @@ class Session:
         """
         self.check_open()
         return self._store.run_now(work)
+
+    @property
+    def closed(self) -> bool:
+        """True where `close` was called: it can be used no more."""
+        return self._closed
 
     def check_open(self) -> None:
         """Does nothing where the session can be used.
@@ -207,6 +209,15 @@ class Session:
     @conversation.setter
     def conversation(self, conversation: Conversation) -> None:
         self._conversation = conversation
+        self._watchers.tell(conversation)
+
+    def watch(self, on_switch: Callable[[Conversation], object]) -> Callable[[], None]:
+        """Tells each time that another conversation is the current one.
+
+        Returns:
+            what ends it.
+        """
+        return self._watchers.add(on_switch)
 
     def started(self, turn: Turn) -> None:
         """Notes a turn under way, so that closing the session ends it properly."""
@@ -253,42 +264,23 @@ class Session:
             tokens=usage.prompt_tokens,
             price=None if prompt.unknown else prompt.dollars,
             cached=bool(cache and cache.get(request)),
-            left=self.budget.left(*self.store_now(lambda history: spent(history, conversation))),
+            left=self.budget_left(conversation),
             guessed=guessed,
         )
 
-    # Telling
+    def spent_today(self) -> Spending:
+        """Tokens and US dollars of this day (UTC), over all conversations."""
+        return self.store_now(lambda history: spent(history, ""))[0]
 
-    def warn(self, message: str) -> None:
-        """Tells the person one line, and the log."""
-        if hasattr(self, "telemetry"):
-            self.telemetry.warning(message)
-        self.on_warning(message)
+    def budget_left(self, conversation: str) -> Mapping[str, float]:
+        """What is left of each budget that is set, for this conversation.
 
-    def log(self, exchange: Exchange, sent: tuple[Message, ...], error: ChatError | None) -> None:
-        """Writes a finished exchange into the log."""
-        record = log_record(exchange, sum(len(m.content) for m in sent), error)
-        if error is None:
-            self.telemetry.request(record)
-        else:
-            self.telemetry.failure(record, error)
+        Args:
+            conversation: its id.
+        """
+        return self.budget.left(*self.store_now(lambda history: spent(history, conversation)))
 
-    def log_fault(self, error: ChatError, exchange: Exchange | None, surface: str) -> None:
-        """Writes a failure into the log that came before an exchange began, or at its end."""
-        request, conversation = (exchange.id, exchange.conversation) if exchange else ("", "")
-        record = RequestRecord(request, conversation, surface, http_status=error.status)
-        self.telemetry.failure(record, error)
-
-    def unexpected(self, bug: Exception) -> ChatError:
-        """A fault of ours as one line; its traceback goes to the log."""
-        said = " ".join(str(bug).split())
-        error = ChatError(f"unexpected {type(bug).__name__}: {said}; the log has the details")
-        error.__cause__ = bug
-        return error
-
-    def _report(self, report: ErrorReport) -> None:
-        if self.on_error is not None:
-            self.on_error(report)
+    # Beginning and end
 
     def key(self) -> str | None:
         """The key that goes to the configured server; None where none does."""
@@ -309,7 +301,3 @@ class Session:
         self._closed = True
         self.client.close()
         self._store.close()
-
-
-def _to_stderr(message: str) -> None:
-    sys.stderr.write(f"chat_magics: {message}\n")

@@ -8,12 +8,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import NotFound
+from .watching import Asked, Change, PathChanged, Watchers
 
 if TYPE_CHECKING:
-    from ..history import ConversationRecord, Exchange
+    from ..history import ConversationRecord, Exchange, History
+    from .reply import Reply
     from .session import Session
 
 __all__ = ["State"]
@@ -32,6 +35,8 @@ class State:
         self._on_record = on_record
         self._turn = (os.getpid(), asyncio.Lock())
         self._known: dict[str, Exchange] = {}
+        self.watchers: Watchers[Change] = Watchers()
+        self.replies: list[Reply] = []
         self.record: ConversationRecord | None = None
         self.loaded = True
 
@@ -54,8 +59,19 @@ class State:
 
     def keep(self, record: ConversationRecord) -> None:
         """Takes in the record as it is stored now."""
-        self.record = record
+        before, self.record = self.path, record
         self._on_record(record)
+        if record.path != before:
+            self.watchers.tell(PathChanged(record.path))
+
+    def asked(self, reply: Reply) -> None:
+        """Takes in that something is asked; it streams now, or waits for its turn."""
+        self.replies.append(reply)
+        self.watchers.tell(Asked(reply))
+
+    def answered(self, reply: Reply) -> None:
+        """Takes in that it has ended."""
+        self.replies.remove(reply)
 
     def took(self, exchange: Exchange, record: ConversationRecord) -> None:
         """Takes in what a turn stored."""
@@ -87,13 +103,25 @@ class State:
             NotFound: an exchange of it is not in history; nothing is changed.
         """
         async with self.turn:
-            own = (await self.load()).id
+            own = await self.load()
             path = change(self.path)
             await self._know(path)
             if strange := [id for id in path if id not in self._known]:
                 raise NotFound(f"there is no exchange {strange[0]!r}: nothing is changed")
-            self.keep(await self._session.store(lambda history: history.set_path(own, path)))
+            self.keep(await self._session.store(partial(_set_path, own=own, path=path)))
 
     async def _know(self, path: Sequence[str]) -> None:
         found = await self._session.store(lambda history: history.load_exchanges(ids=path))
         self._known.update({exchange.id: exchange for exchange in found})
+
+
+def _set_path(
+    history: History, *, own: ConversationRecord, path: Sequence[str]
+) -> ConversationRecord:
+    try:
+        return history.set_path(own.id, path)
+    except NotFound:
+        if own.path:
+            raise
+        history.add(own)  # nothing was asked in it yet, so that it is not stored
+        return history.set_path(own.id, path)

@@ -7,33 +7,26 @@ whatever it was, is stored last.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Coroutine
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..client import Event, Restarted, Sending, Text, Waiting
-from ..errors import ChatError
-from ..history import Exchange, History, PathMoved, Status
+from ..errors import ChatError, NotFound
+from ..history import Exchange, PathMoved, Status
 from ..messages import ChatRequest, Completion, Usage
 from .ask import Ask
+from .partial import Partial
 from .path import Place, find_place
-from .record import ended
+from .record import begun, ended
 
 if TYPE_CHECKING:
     from .conversation import Conversation
     from .reply import Reply
-    from .session import Session
 
-__all__ = ["Partial", "Turn"]
+__all__ = ["Turn"]
 
 T = TypeVar("T")
-
-_FLUSH_SECONDS = 0.25
-_FLUSH_CHARS = 2048
-_FLUSH_SHARE = 16
-_LONG_CHARS = 100_000
 
 
 class Turn:
@@ -54,9 +47,10 @@ class Turn:
         self._task: asyncio.Task[None] | None = None
         self._stoppable: asyncio.Task[Any] | None = None
         self._discarded: list[str] = []
+        self._thoughts: list[str] = []
         self._requests = 0
         self._began = time.monotonic()
-        self._partial = Partial(self._session, reply)
+        self._partial = Partial(self._session, reply, self._reasoning)
 
     def start(self) -> None:
         """Begins the turn as a task of the loop."""
@@ -89,6 +83,7 @@ class Turn:
             error = await self._logged(self._session.unexpected(bug))
         finally:
             self._session.finished(self)
+            self._state.answered(self._reply)
             self._reply.ended(error)
 
     async def _logged(self, error: ChatError) -> ChatError:
@@ -145,16 +140,9 @@ class Turn:
         """The prompt in history, and the request that may be sent now."""
         state, ask = self._state, self._ask
         before = await state.load()
-        place = find_place(
-            state.path,
-            state.known,
-            cell=ask.cell,
-            replaces=ask.replaces,
-            cut=ask.cut,
-            alone=ask.alone,
-        )
+        place = self._find_place()
         request, context = self._conversation.request(ask, place.before, state.known, model)
-        exchange = _begun(before.id, ask, request, context, place.supersedes)
+        exchange = begun(self._reply.id, before.id, ask, request, context, place.supersedes)
         self._place, self._reply.sent_messages = place, request.messages
         path = place.with_exchange(exchange.id) if place.at_once else state.path
         record = await self._session.store(
@@ -165,17 +153,38 @@ class Turn:
         self._began = time.monotonic()
         return request
 
+    def _find_place(self) -> Place:
+        ask, state = self._ask, self._state
+        return find_place(
+            state.path,
+            state.known,
+            cell=ask.cell,
+            replaces=ask.replaces,
+            cut=ask.cut,
+            alone=ask.alone,
+        )
+
     async def _send(self, request: ChatRequest) -> Completion:
         async def within_budget() -> None:
             if self._session.budget.active:
                 await self._session.check_budget(request, self._conversation.id)
 
         use_cache = self._ask.use_cache and self._session.config.cache
-        sending = Sending(use_cache, self._ask.refresh, within_budget, self._count_request)
+        sending = Sending(
+            use_cache, self._ask.refresh, within_budget, self._count_request, self._on_reasoning
+        )
         return await self._session.client.send(request, self._on_event, sending)
 
     def _count_request(self) -> None:
         self._requests += 1
+        self._thoughts.clear()  # those of an attempt that broke led to no reply
+
+    def _on_reasoning(self, text: str) -> None:
+        self._thoughts.append(text)
+        self._partial.grew(len(text))
+
+    def _reasoning(self) -> str:
+        return "".join(self._thoughts)
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Restarted):
@@ -192,116 +201,65 @@ class Turn:
         error: ChatError | None,
     ) -> None:
         await self._partial.end()
-        begun = self._reply.exchange
-        assert begun is not None
+        first = self._reply.exchange
+        assert first is not None
         if completion is None:
             completion = await self._what_came(request, status)
         took = completion.latency if completion and completion.latency else None
         exchange = await asyncio.to_thread(
             ended,
-            begun,
+            first,
             completion,
             status,
             error,
             attempts=self._requests,
             latency=took or time.monotonic() - self._began,
         )
-        path: tuple[str, ...] | None = None
-        if exchange.answered and not self._place.at_once:
-            path = self._place.with_exchange(exchange.id)
-        record = await self._state.load()
-        await self._session.store(lambda history: history.finish(exchange, path))
-        if path is not None:
-            record = record.model_copy(update={"path": path})
-        self._state.took(exchange, record)
+        exchange = await self._finish(exchange)
         self._reply.exchange = exchange
         # On another thread: a hook of the person may take its time, or ask something itself.
         await asyncio.to_thread(self._session.log, exchange, request.messages, error)
 
+    async def _finish(self, exchange: Exchange) -> Exchange:
+        """The exchange as it is stored for good; its answer takes the place of what it replaces."""
+        while True:
+            try:
+                return await self._stored_end(*self._settled(exchange))
+            except PathMoved as moved:  # another kernel asked in this conversation meanwhile
+                await self._state.moved(moved.record)
+
+    async def _stored_end(self, exchange: Exchange, path: tuple[str, ...] | None) -> Exchange:
+        record = await self._state.load()
+        await self._session.store(lambda history: history.finish(exchange, path, record.path))
+        if path is not None:
+            record = record.model_copy(update={"path": path})
+        self._state.took(exchange, record)
+        return exchange
+
+    def _settled(self, exchange: Exchange) -> tuple[Exchange, tuple[str, ...] | None]:
+        """The exchange with what it supersedes now, and the new path; None where that stands."""
+        if self._place.at_once or not exchange.answered:
+            return exchange, None
+        try:
+            place = self._find_place()
+        except NotFound:  # another kernel took it out of the path; the answer is kept all the same
+            return exchange, None
+        settled = exchange.model_copy(update={"supersedes": place.supersedes})
+        return settled, place.with_exchange(exchange.id)
+
     async def _what_came(self, request: ChatRequest, status: Status) -> Completion | None:
         """What came before a stop or a failure, its tokens estimated: they are billed too."""
-        text = self._reply.text_so_far
-        if not text and (status == "error" or not self._requests):
+        text, reasoning = self._reply.text_so_far, self._reasoning()
+        if not (text or reasoning) and (status == "error" or not self._requests):
             return None
         from ..pricing import estimates  # prices load after the first text
 
-        texts = [text, *self._discarded]
+        texts = [reasoning + text, *self._discarded]
         usage = await asyncio.to_thread(estimates, request.messages, texts)
         return Completion(
             text=text,
+            reasoning=reasoning,
             model=request.model,
             usage=usage[0],
             wasted=sum(usage[1:], Usage()) if self._discarded else None,
         )
-
-
-class Partial:
-    """Keeps what has come so far in history, every quarter of a second or 2,048 characters."""
-
-    def __init__(self, session: Session, reply: Reply) -> None:
-        self._session = session
-        self._reply = reply
-        self._grown = self._length = 0
-        self._much = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    def grew(self, characters: int) -> None:
-        """Text has come."""
-        self._grown += characters
-        self._length += characters
-        # All of it is written each time: the longer it is, the more must have come.
-        if self._grown >= max(_FLUSH_CHARS, self._length / _FLUSH_SHARE):
-            self._much.set()
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._store())
-
-    def _pause(self) -> float:
-        """Seconds; a quarter, and more where the text is very long."""
-        return _FLUSH_SECONDS * max(1.0, self._length / _LONG_CHARS)
-
-    async def _store(self) -> None:
-        while self._grown:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._much.wait(), self._pause())
-            self._much.clear()
-            self._grown = 0
-            exchange, text = self._reply.exchange, self._reply.text_so_far
-            assert exchange is not None
-            await self._session.store(partial(_append, id=exchange.id, text=text))
-        self._task = None
-
-    async def end(self) -> None:
-        """No more is stored after this."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-
-def _append(history: History, *, id: str, text: str) -> None:
-    history.append_partial(id, text)
-
-
-def _begun(
-    conversation: str,
-    ask: Ask,
-    request: ChatRequest,
-    context: tuple[str, ...],
-    supersedes: str | None,
-) -> Exchange:
-    system = request.messages[0].content if request.messages[0].role == "system" else None
-    return Exchange(
-        conversation=conversation,
-        owner=request.owner,
-        prompt=ask.prompt,
-        sent=request.messages[-1].content,
-        system=system,
-        context=context,
-        base_url=request.base_url,
-        api=request.api,
-        model_asked=request.model,
-        options=request.options,
-        surface=ask.surface,
-        cell=ask.cell.id if ask.cell else None,
-        execution=ask.cell.execution if ask.cell else None,
-        supersedes=supersedes,
-    )

@@ -166,7 +166,9 @@ class _Talk(_Handler):
         try:
             await self._reply(asked, cut=wanted == "cut")
         except (StreamClosedError, _Left):
-            pass  # nobody reads on: the reply ends here
+            # No failure: the person stopped the reply, which closes the connection, so there is
+            # nobody to tell and nothing left to send. A log line would land in the notebook.
+            return
         finally:
             self._activity.replies -= 1
 

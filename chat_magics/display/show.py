@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from ..caption import caption
 from ..client.events import Event, Restarted, Text, Waiting
-from .caption import caption
 from .cell import CellOutput, show_html
 from .shell import current_shell, in_notebook
 

@@ -4,6 +4,7 @@
 files are its parts: columns and layout, the engine, process marks, what is saved from a fault.
 """
 
+from .arrivals import Arrival
 from .exchange import (
     ConversationRecord,
     Exchange,
@@ -16,6 +17,7 @@ from .exchange import (
 from .history import History
 
 __all__ = [
+    "Arrival",
     "ConversationRecord",
     "Exchange",
     "History",

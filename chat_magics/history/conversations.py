@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Select, insert, select, update
 from chat_magics.errors import InvalidRequest, NotFound
 from chat_magics.history.exchange import ConversationRecord, Exchange, PathMoved, now
 from chat_magics.history.schema import conversations as table
+from chat_magics.history.schema import removed
 
 __all__ = [
     "add",
@@ -23,8 +24,10 @@ __all__ = [
     "change",
     "get",
     "latest",
+    "locked",
     "new_record",
     "newest",
+    "refuse_taken",
     "title_of",
     "touch",
     "usable_name",
@@ -75,7 +78,7 @@ def add(connection: Connection, record: ConversationRecord) -> None:
         InvalidRequest: its name is taken.
     """
     if record.name is not None:
-        _refuse_taken(connection, record.owner, record.name, record.id)
+        refuse_taken(connection, record.owner, record.name, record.id)
     connection.execute(insert(table).values(record.model_dump()))
 
 
@@ -90,10 +93,12 @@ def touch(
 
     Raises:
         InvalidRequest: it is new, and its name is taken.
+        NotFound: it was deleted.
         PathMoved: its stored path is not the one expected.
     """
-    stored = _by_id(connection, record.owner, record.id)
+    stored = locked(connection, record.owner, record.id)
     if stored is None:
+        _refuse_removed(connection, record.id)
         add(connection, record)
         stored = record
     elif expected is not None and stored.path != tuple(expected):
@@ -118,7 +123,7 @@ def change(connection: Connection, owner: str, id: str, **values: Any) -> Conver
         NotFound: there is no such conversation.
     """
     if values.get("name") is not None:
-        _refuse_taken(connection, owner, values["name"], id)
+        refuse_taken(connection, owner, values["name"], id)
     connection.execute(_update(owner, id).values(**values))
     return get(connection, owner, id)
 
@@ -133,6 +138,12 @@ def get(connection: Connection, owner: str, id: str) -> ConversationRecord:
     if record is None:
         raise NotFound(f"No conversation {id}: it is not stored yet, or belongs to somebody else")
     return record
+
+
+def locked(connection: Connection, owner: str, id: str) -> ConversationRecord | None:
+    """The conversation of this id, unchanged by others until the transaction ends; or None."""
+    query = _owned(owner).where(table.c.id == id).with_for_update()
+    return next(iter(_records(connection, query)), None)
 
 
 def by_ref(connection: Connection, owner: str, ref: str) -> ConversationRecord:
@@ -156,7 +167,7 @@ def by_ref(connection: Connection, owner: str, ref: str) -> ConversationRecord:
     raise NotFound(f"No conversation is called {ref!r}{_nearest(connection, owner, ref)}")
 
 
-def newest(connection: Connection, owner: str, limit: int) -> list[ConversationRecord]:
+def newest(connection: Connection, owner: str, limit: int | None) -> list[ConversationRecord]:
     """The conversations that were used last, newest first."""
     return _records(connection, _newest_first(owner).limit(limit))
 
@@ -188,11 +199,25 @@ def _by_id(connection: Connection, owner: str, id: str) -> ConversationRecord | 
     return next(iter(_records(connection, _owned(owner).where(table.c.id == id))), None)
 
 
-def _refuse_taken(connection: Connection, owner: str, name: str, id: str) -> None:
+def refuse_taken(connection: Connection, owner: str, name: str, id: str) -> None:
+    """Do nothing where no other conversation has this name.
+
+    Raises:
+        InvalidRequest: one has.
+    """
     taken = _owned(owner).where(table.c.name == name, table.c.id != id)
     if _records(connection, taken):
         raise InvalidRequest(
             f"A conversation is called {name!r} already: open that one, or choose another name"
+        )
+
+
+def _refuse_removed(connection: Connection, id: str) -> None:
+    # Stored anew, it would go on with a path of exchanges that are gone.
+    query = select(removed.c.exchange).where(removed.c.conversation == id).limit(1)
+    if connection.execute(query).first() is not None:
+        raise NotFound(
+            "This conversation was deleted meanwhile, and nothing was sent: start a new one"
         )
 
 

@@ -25,7 +25,8 @@ def file_engine(path: Path, *, checkpoints: bool) -> Engine:
         checkpoints: let SQLite merge its write-ahead log by itself, after any commit.
     """
     engine = _sqlite_engine(URL.create("sqlite", database=str(path)))
-    pragmas = ["synchronous = FULL"]
+    # Deleted text is overwritten with zeros: else it stays readable in free parts of the file.
+    pragmas = ["synchronous = FULL", "secure_delete = ON"]
     if not checkpoints:
         pragmas.append("wal_autocheckpoint = 0")
 

@@ -86,7 +86,8 @@ class Exchange(_Value):
         options: the options of the API, as they were set.
         text: the reply, or what came of it.
         reasoning: thoughts that the server showed apart from the reply.
-        finish_reason: the server's word for how the reply ended.
+        finish_reason: the server's word for how the reply ended; `unknown` where another tool,
+            from whose file it came, does not tell.
         usage: tokens of the answering attempt.
         wasted: tokens of attempts that broke and were asked again.
         cost: US dollars; None where the price is unknown.
@@ -172,6 +173,7 @@ class ConversationRecord(_Value):
         used: when it was last asked (UTC).
         path: ids of the exchanges that are the context now, in order.
         origin: what it belongs to, such as the hash of a notebook's path.
+        tags: words to find it by, in order.
 
     Example:
         >>> moment = now()
@@ -187,6 +189,7 @@ class ConversationRecord(_Value):
     used: UtcTime
     path: tuple[str, ...] = ()
     origin: str = ""
+    tags: tuple[str, ...] = ()
 
 
 class PathMoved(StoreError):

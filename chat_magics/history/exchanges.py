@@ -9,21 +9,40 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, insert, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from chat_magics.errors import NotFound, StoreError
+from chat_magics.history import search_index
 from chat_magics.history.exchange import Exchange, Spent, now
 from chat_magics.history.process import ProcessMark, this_process
 from chat_magics.history.schema import exchanges as table
+from chat_magics.history.schema import removed
 
 __all__ = [
     "add",
+    "add_ended",
     "finish",
+    "from_row",
     "get",
     "has_streaming",
     "interrupt_dead",
     "of_ids",
     "partial",
+    "remove",
     "saved",
     "spent",
     "stored",
@@ -38,15 +57,27 @@ IDS_AT_ONCE = 500
 
 def add(connection: Connection, exchange: Exchange) -> None:
     """Store an exchange that streams, with the mark of this process."""
+    # As parameters, and not as values of the statement, which would be built anew each time.
+    connection.execute(insert(table), _marked([exchange]))
+
+
+def add_ended(connection: Connection, exchanges: Sequence[Exchange]) -> None:
+    """Store exchanges that ended somewhere else, and index their words."""
+    if exchanges:
+        connection.execute(insert(table), _marked(exchanges))
+    texts = [search_index.Texts(each.id, each.prompt, each.text) for each in exchanges]
+    search_index.add(connection, texts)
+
+
+def _marked(exchanges: Sequence[Exchange]) -> list[dict[str, Any]]:
     mark = this_process()
-    row = _to_row(exchange) | {
+    process = {
         "host": mark.host,
         "pid": mark.pid,
         "process_started": mark.started,
         "touched": now(),
     }
-    # As parameters, and not as values of the statement, which would be built anew each time.
-    connection.execute(insert(table), row)
+    return [_to_row(exchange) | process for exchange in exchanges]
 
 
 def partial(connection: Connection, owner: str, id: str, text: str, reasoning: str) -> None:
@@ -60,13 +91,14 @@ def partial(connection: Connection, owner: str, id: str, text: str, reasoning: s
 
 
 def finish(connection: Connection, exchange: Exchange) -> None:
-    """Store how an exchange ended.
+    """Store how an exchange ended, and have its words indexed.
 
     Raises:
         NotFound: there is no such exchange.
         StoreError: it has ended before.
     """
     _change_streaming(connection, exchange.owner, exchange.id, _to_row(exchange))
+    search_index.add_later(connection, exchange.id)
 
 
 def _change_streaming(
@@ -134,22 +166,54 @@ def versions(connection: Connection, owner: str, id: str) -> list[Exchange]:
 def spent(
     connection: Connection, owner: str, since: datetime, conversation: str | None = None
 ) -> Spent:
-    """What was spent on exchanges asked at or after `since`; a cache hit costs nothing."""
+    """What was spent on exchanges asked at or after `since`, on those deleted since as well."""
+    tokens, cost, priceless = _spent_on_one()
+    stored = select(
+        func.coalesce(func.sum(tokens), 0),
+        func.coalesce(func.sum(cost), 0.0),
+        func.count().filter(priceless),
+    ).where(table.c.owner == owner, table.c.created >= since)
+    deleted = select(
+        func.coalesce(func.sum(removed.c.tokens), 0),
+        func.coalesce(func.sum(removed.c.cost), 0.0),
+        func.count().filter(removed.c.priceless),
+    ).where(removed.c.owner == owner, removed.c.created >= since)
+    if conversation is not None:
+        stored = stored.where(table.c.conversation == conversation)
+        deleted = deleted.where(removed.c.conversation == conversation)
+    sums = [connection.execute(query).one() for query in (stored, deleted)]
+    tokens_spent, cost_spent, unknown = (sum(parts) for parts in zip(*sums, strict=True))
+    return Spent(int(tokens_spent), float(cost_spent), int(unknown))
+
+
+def _spent_on_one() -> tuple[ColumnElement[int], ColumnElement[float], ColumnElement[bool]]:
+    """Tokens, US dollars and whether the price is unknown; a cache hit costs nothing."""
     counts = ("usage_prompt", "usage_completion", "wasted_prompt", "wasted_completion")
-    parts = [func.coalesce(func.sum(table.c[f"{part}_tokens"]), 0) for part in counts]
+    paid = not_(table.c.cached)
+    tokens = sum((func.coalesce(table.c[f"{part}_tokens"], 0) for part in counts), literal(0))
     nothing_came = and_(
         table.c.status == "error",
         table.c.usage_prompt_tokens.is_(None),
         table.c.wasted_prompt_tokens.is_(None),
     )
-    priceless = and_(table.c.cost.is_(None), table.c.status != "streaming", not_(nothing_came))
-    query = select(
-        *parts, func.coalesce(func.sum(table.c.cost), 0.0), func.count().filter(priceless)
-    ).where(table.c.owner == owner, table.c.created >= since, not_(table.c.cached))
-    if conversation is not None:
-        query = query.where(table.c.conversation == conversation)
-    *tokens, cost, unknown = connection.execute(query).one()
-    return Spent(sum(int(count) for count in tokens), float(cost), int(unknown))
+    priceless = and_(
+        paid, table.c.cost.is_(None), table.c.status != "streaming", not_(nothing_came)
+    )
+    cost = case((paid, func.coalesce(table.c.cost, 0.0)), else_=0.0)
+    return case((paid, tokens), else_=0), cost, priceless
+
+
+def remove(connection: Connection, conversation: str) -> None:
+    """Delete a conversation's exchanges, their words too; only what they cost is kept."""
+    own = table.c.conversation == conversation
+    ids = list(connection.execute(select(table.c.id).where(own)).scalars())
+    search_index.remove(connection, ids)
+    names = ("exchange", "conversation", "owner", "created", "tokens", "cost", "priceless")
+    kept = select(
+        table.c.id, table.c.conversation, table.c.owner, table.c.created, *_spent_on_one()
+    ).where(own)
+    connection.execute(insert(removed).from_select(names, kept))
+    connection.execute(delete(table).where(own))
 
 
 def saved(connection: Connection, owner: str) -> float:
@@ -178,10 +242,13 @@ def interrupt_dead(connection: Connection) -> int:
         ]
         if alive is None:
             theirs.append(table.c.touched < now() - SILENT_FOR)
+        # Locked, so that of two processes on a server one finds them.
+        found = select(table.c.id).where(streams, *theirs).with_for_update()
+        ids = list(connection.execute(found).scalars())
         ended = update(table).where(streams, *theirs)
-        interrupted += connection.execute(
-            ended.values(status="interrupted", ended=table.c.touched)
-        ).rowcount
+        connection.execute(ended.values(status="interrupted", ended=table.c.touched))
+        search_index.postpone(connection, ids)
+        interrupted += len(ids)
     return interrupted
 
 
@@ -190,7 +257,7 @@ def _owned(owner: str) -> Select[Any]:
 
 
 def _exchanges(connection: Connection, query: Select[Any]) -> list[Exchange]:
-    return [_from_row(row) for row in connection.execute(query).mappings()]
+    return [from_row(row) for row in connection.execute(query).mappings()]
 
 
 def _not_found(id: str) -> NotFound:
@@ -208,7 +275,8 @@ def _to_row(exchange: Exchange) -> dict[str, Any]:
     return row
 
 
-def _from_row(row: Mapping[Any, Any]) -> Exchange:
+def from_row(row: Mapping[Any, Any]) -> Exchange:
+    """The exchange of a row of the table."""
     values = {name: row[name] for name in Exchange.model_fields if name not in ("usage", "wasted")}
     for kind in ("usage", "wasted"):
         usage = {part: row[f"{kind}_{part}"] for part in _USAGE}

@@ -11,13 +11,15 @@ from sqlalchemy import Connection
 
 from chat_magics.errors import StoreError
 from chat_magics.history import conversations, exchanges
-from chat_magics.history.exchange import ConversationRecord, Exchange, Spent
+from chat_magics.history.exchange import ConversationRecord, Exchange, PathMoved, Spent
+from chat_magics.history.keeping import Keeping
+from chat_magics.history.reading import FrameReading
 from chat_magics.history.resilient import ResilientStore
 
 __all__ = ["History"]
 
 
-class History:
+class History(FrameReading, Keeping):
     """Conversations and exchanges, kept in a SQLite file or a PostgreSQL database.
 
     It is synchronous and can be called from several threads; calls take turns. What a call wrote
@@ -114,8 +116,8 @@ class History:
             lambda connection: conversations.by_ref(connection, self.owner, ref)
         )
 
-    def load_conversations(self, limit: int = 50) -> list[ConversationRecord]:
-        """The conversations that were used last, newest first."""
+    def load_conversations(self, limit: int | None = 50) -> list[ConversationRecord]:
+        """The conversations that were used last, newest first; all of them with None."""
         return self._store.read(
             lambda connection: conversations.newest(connection, self.owner, limit)
         )
@@ -202,15 +204,22 @@ class History:
             )
         )
 
-    def finish(self, exchange: Exchange, path: Sequence[str] | None = None) -> None:
+    def finish(
+        self,
+        exchange: Exchange,
+        path: Sequence[str] | None = None,
+        expected: Sequence[str] | None = None,
+    ) -> None:
         """Store how an exchange ended; after that it never changes.
 
         Args:
             exchange: with its final values.
             path: the conversation's path from now on; None leaves it as it is.
+            expected: the path as the caller knows it, looked at where `path` is given.
 
         Raises:
             NotFound: it was not begun.
+            PathMoved: the stored path is not the one expected; nothing is stored.
             StoreError: it has ended before, or its status is still `streaming`.
         """
         self._refuse_others(exchange.owner)
@@ -220,8 +229,10 @@ class History:
         def work(connection: Connection) -> None:
             exchanges.finish(connection, exchange)
             if path is not None:
-                id = exchange.conversation
-                conversations.change(connection, self.owner, id, path=list(path))
+                stored = conversations.get(connection, self.owner, exchange.conversation)
+                if expected is not None and stored.path != tuple(expected):
+                    raise PathMoved(stored)
+                conversations.change(connection, self.owner, stored.id, path=list(path))
 
         self._store.write(work)
         self._begun.pop(exchange.id, None)

@@ -52,6 +52,11 @@ class ResilientStore:
         """Where the rows are, for a person."""
         return self._store.name
 
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file that the rows are in; None in memory and on a server."""
+        return self._store.path
+
     def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` reads.
 
@@ -67,6 +72,14 @@ class ResilientStore:
             StoreError: closed, or the server does not answer.
         """
         return self._run(lambda store: store.write(work))
+
+    def scrub(self) -> None:
+        """Let nothing that was deleted be read from the files any more.
+
+        Raises:
+            StoreError: closed, or the server does not answer.
+        """
+        self._run(lambda store: store.scrub())
 
     def close(self) -> None:
         """Close what is open; a second call does nothing."""

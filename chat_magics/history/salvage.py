@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, insert, select, text
+from sqlalchemy import Column, Connection, Engine, Table, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from chat_magics.errors import ChatError
+from chat_magics.history import search_index
 from chat_magics.history.engines import read_only_engine
 from chat_magics.history.exchange import now
 from chat_magics.history.filelock import file_lock
@@ -84,8 +85,9 @@ def _copied(source: Path) -> Iterator[Engine]:
 def _readable(engine: Engine, table: Table, most: int) -> Rows:
     """The newest rows by id; where the scan from the end breaks, also those from the beginning."""
     found: Rows = {}
+    columns = _columns(engine, table)
     for order in ("rowid DESC", "rowid ASC"):
-        query = select(table).order_by(text(order)).limit(most)
+        query = select(*columns).order_by(text(order)).limit(most)
         try:
             with engine.connect() as connection:
                 for row in connection.execution_options(yield_per=1).execute(query).mappings():
@@ -96,12 +98,21 @@ def _readable(engine: Engine, table: Table, most: int) -> Rows:
     return found
 
 
+def _columns(engine: Engine, table: Table) -> list[Column[Any]]:
+    """Those that the file has: an older one that cannot be written keeps its older layout."""
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql(f"PRAGMA table_info({table.name})")
+        names = {name for _, name, *_ in found}
+    return [column for column in table.columns if column.name in names]
+
+
 def _insert(connection: Connection, talks: Rows, asked: Rows) -> None:
     for row in talks.values():
         row["path"] = [id for id in row["path"] if id in asked]
     for table, rows in ((conversations, talks), (exchanges, asked)):
         if rows:
             connection.execute(insert(table), list(rows.values()))
+    search_index.postpone_all(connection)
 
 
 def _parts(source: Path) -> list[Path]:

@@ -27,7 +27,18 @@ from sqlalchemy import (
 from chat_magics.errors import StoreError
 from chat_magics.history.columns import Json, Prose, Utc
 
-__all__ = ["LAYOUT", "Layout", "conversations", "exchanges", "prepare", "version_of"]
+__all__ = [
+    "LAYOUT",
+    "Layout",
+    "conversations",
+    "exchanges",
+    "indexed",
+    "make_word_index",
+    "prepare",
+    "removed",
+    "unindexed",
+    "version_of",
+]
 
 _metadata = MetaData()
 
@@ -42,6 +53,7 @@ conversations = Table(
     Column("used", Utc, nullable=False),
     Column("path", Json, nullable=False),
     Column("origin", Prose, nullable=False),
+    Column("tags", Json, nullable=False, server_default="[]"),
     UniqueConstraint("owner", "name"),
     Index("conversations_used", "owner", "used"),
 )
@@ -97,11 +109,53 @@ exchanges = Table(
     Column("pid", BigInteger, nullable=False),
     Column("process_started", Double),
     Column("touched", Utc, nullable=False),
-    Index("exchanges_conversation", "conversation", "created"),
+    # With the owner in it, else SQLite may take the next one, and go through all of an owner's.
+    Index("exchanges_conversation", "conversation", "owner", "created"),
     Index("exchanges_created", "owner", "created"),
     Index("exchanges_status", "status"),
     Index("exchanges_supersedes", "supersedes"),
 )
+
+# What was spent on exchanges that were deleted: budgets do not forget it. No text is kept.
+removed = Table(
+    "removed",
+    _metadata,
+    Column("exchange", String(32), primary_key=True),
+    Column("conversation", String(32), nullable=False),
+    Column("owner", Prose, nullable=False),
+    Column("created", Utc, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Column("cost", Double, nullable=False),
+    Column("priceless", Boolean, nullable=False),
+    Index("removed_created", "owner", "created"),
+    Index("removed_conversation", "conversation"),
+)
+
+# The words of an exchange stand under its number in `word_index`: SQLite's own row numbers would
+# not do, since VACUUM changes them.
+indexed = Table(
+    "indexed",
+    _metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("exchange", String(32), nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
+
+# Ended exchanges whose words are not in the index yet; the next search puts them there.
+unindexed = Table("unindexed", _metadata, Column("exchange", String(32), primary_key=True))
+
+_WORD_INDEX = {
+    # The words are made by search_words: here they are only split at blanks. They stay lists of
+    # places; the text itself is stored once, in `exchanges`.
+    "sqlite": (
+        "CREATE VIRTUAL TABLE word_index"
+        " USING fts5(prompt, reply, content='', columnsize=0, tokenize='ascii')",
+    ),
+    "postgresql": (
+        "CREATE TABLE word_index (number BIGINT PRIMARY KEY, words TSVECTOR NOT NULL)",
+        "CREATE INDEX word_index_words ON word_index USING gin (words)",
+    ),
+}
 
 _layout = Table(
     "chat_magics_layout",
@@ -132,7 +186,33 @@ class Layout:
     steps: Mapping[int, Step]
 
 
-LAYOUT = Layout(version=1, needs="0.1.0", steps={})
+def make_word_index(connection: Connection) -> None:
+    """Make the full-text index, where this database can have one and has none."""
+    if connection.dialect.name == "sqlite":
+        modules = "SELECT count(*) FROM pragma_module_list WHERE name = 'fts5'"
+        if not connection.exec_driver_sql(modules).scalar():
+            return
+    if not inspect(connection).has_table("word_index"):
+        for statement in _WORD_INDEX[connection.dialect.name]:
+            connection.exec_driver_sql(statement)
+
+
+def _to_search(connection: Connection) -> None:
+    """Layout 2: tags, search, what deleted exchanges cost, a better index of conversations."""
+    connection.exec_driver_sql(
+        "ALTER TABLE conversations ADD COLUMN tags TEXT DEFAULT '[]' NOT NULL"
+    )
+    _metadata.create_all(connection, tables=[removed, indexed, unindexed])
+    make_word_index(connection)
+    connection.exec_driver_sql("DROP INDEX exchanges_conversation")
+    connection.exec_driver_sql(
+        "CREATE INDEX exchanges_conversation ON exchanges (conversation, owner, created)"
+    )
+    ended = select(exchanges.c.id).where(exchanges.c.status != "streaming")
+    connection.execute(insert(unindexed).from_select(["exchange"], ended))
+
+
+LAYOUT = Layout(version=2, needs="0.2.0", steps={1: _to_search})
 
 _ADVISORY_LOCK = 0x63686174
 """Our number for PostgreSQL's advisory lock: one process at a time makes or changes tables."""
@@ -162,6 +242,7 @@ def prepare(connection: Connection, layout: Layout = LAYOUT) -> None:
         raise StoreError(_too_new(connection, found, layout))
     if found == 0:
         _metadata.create_all(connection)
+        make_word_index(connection)
     else:
         for version in range(found, layout.version):
             layout.steps[version](connection)

@@ -74,6 +74,12 @@ class Store:
             self._checkpoint()
             return result
 
+    def scrub(self) -> None:
+        """Empty the write-ahead log of a file: what was deleted stands there still."""
+        if self.path is not None:
+            with translated(self.name), self._write_lock():
+                self._merge_log("TRUNCATE")
+
     def transact(self, work: Callable[[Connection], T]) -> T:
         """As `write`, for who holds the file's lock already."""
         with self._connect("BEGIN IMMEDIATE") as connection, connection.begin():
@@ -114,13 +120,16 @@ class Store:
         if not self._guarded:
             return
         if self._writes % CHECKPOINT_EVERY == 0:
-            try:
-                with self._connect("") as connection:
-                    connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
-            except DBAPIError as error:
-                # What was committed is safe in the log; the next write meets the same fault.
-                _log.warning("checkpoint of %s put off: %s", self.name, error.orig)
+            self._merge_log("PASSIVE")
         self._writes += 1
+
+    def _merge_log(self, how: str) -> None:
+        try:
+            with self._connect("") as connection:
+                connection.exec_driver_sql(f"PRAGMA wal_checkpoint({how})")
+        except DBAPIError as error:
+            # What was committed is safe in the log; the next write meets the same fault.
+            _log.warning("checkpoint of %s put off: %s", self.name, error.orig)
 
 
 def lock_of(path: Path) -> Path:

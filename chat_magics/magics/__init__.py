@@ -2,5 +2,6 @@
 
 from .extension import load, unload
 from .magics import ChatMagics
+from .record_magics import RecordMagics
 
-__all__ = ["ChatMagics", "load", "unload"]
+__all__ = ["ChatMagics", "RecordMagics", "load", "unload"]

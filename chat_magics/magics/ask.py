@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 from ..conversation import Ask, Cell, Conversation, Reply, Session
+from ..conversation.ask import api_options
 from ..display import current_cell, in_notebook, show
 from ..display.cell import show_caption, show_html
 from ..errors import BadResponse, NotFound
 from ..markdown import to_html, wrap
-from .options import ChatOptions
+from .options import NOT_AGAIN, ChatOptions
 from .plan import show_plan
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def ask(session: Session, shell: Any, options: ChatOptions) -> None:
         prompt=options.prompt,
         model=options.model,
         system=options.system,
-        options=_api_options(options),
+        options=_of_api(options),
         alone=options.alone,
         refresh=options.refresh,
         use_cache=not options.no_cache,
@@ -44,7 +45,10 @@ def ask(session: Session, shell: Any, options: ChatOptions) -> None:
         cell=Cell(*place) if place else None,
     )
     if options.dry_run:
-        show_plan(conversation.plan(asked))
+        plan = conversation.plan(asked)
+        show_plan(plan)
+        if options.out:
+            shell.user_ns[options.out] = plan
         return
     offer = _offer(session, conversation)
     _deliver(conversation.reply_to(asked), shell, options)
@@ -59,7 +63,7 @@ def regenerate(session: Session, shell: Any, options: ChatOptions) -> None:
         NotFound: there is none.
         UsageError: an option makes no sense here.
     """
-    for senseless in ("dry_run", "alone", "refresh", "no_cache", "new"):
+    for senseless in NOT_AGAIN:
         if getattr(options, senseless):
             raise UsageError(f"--{senseless.replace('_', '-')} makes no sense for asking again")
     changed: dict[str, Any] = {}
@@ -68,15 +72,16 @@ def regenerate(session: Session, shell: Any, options: ChatOptions) -> None:
     if options.system is not None:
         changed["system"] = options.system
     conversation = _conversation(session, options)
-    if given := _api_options(options):
+    if given := _of_api(options):
         exchanges = conversation.exchanges()
         changed["options"] = {**(exchanges[-1].options if exchanges else {}), **given}
     _deliver(conversation.regenerate(**changed), shell, options)
 
 
-def _api_options(options: ChatOptions) -> dict[str, Any]:
-    named = {"temperature": options.temperature, "max_tokens": options.max_tokens}
-    return {**options.options, **{k: v for k, v in named.items() if v is not None}}
+def _of_api(options: ChatOptions) -> dict[str, Any]:
+    return api_options(
+        options.options, temperature=options.temperature, max_tokens=options.max_tokens
+    )
 
 
 def _conversation(session: Session, options: ChatOptions) -> Conversation:
@@ -154,7 +159,7 @@ def _show_markdown(source: str, text: str) -> None:
 
 
 def _show_caption(reply: Reply) -> None:
-    from ..display import caption
+    from ..caption import caption
 
     assert reply.exchange is not None
     show_caption(caption(reply.exchange), reply.exchange.notes)

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
+from ..caption import age
 from ..client import Sending
 from ..config import key_to_send
 from ..conversation import Session
-from ..display.caption import age
 from ..errors import ChatError
 from ..messages import ChatRequest, Message
 from ..pricing import format_cost, price, source

@@ -9,6 +9,7 @@ from typing import Any
 from .completer import matcher_for
 from .magics import ChatMagics
 from .questions import Question
+from .record_magics import RecordMagics
 from .warm_up import WarmUp, wanted
 
 __all__ = ["load", "unload"]
@@ -22,8 +23,9 @@ class _Extension:
     def __init__(self, shell: Any) -> None:
         self.shell = shell
         self.magics = ChatMagics(shell=shell)
+        self.parts = (self.magics, RecordMagics(shell=shell))
         self.replaced = self._others()
-        shell.register_magics(self.magics)
+        shell.register_magics(*self.parts)
         shell.chat_magics_settings = self.magics.given_here
         self.matcher = matcher_for(self.magics)
         shell.Completer.custom_matchers.append(self.matcher)
@@ -36,11 +38,14 @@ class _Extension:
         """Magics of others that have our names, by kind and name."""
         found: dict[tuple[str, str], Any] = {}
         registered = self.shell.magics_manager.magics
-        for kind, ours in self.magics.magics.items():
-            for name in ours:
-                if other := registered[kind].get(name):
-                    found[kind, name] = other
+        for kind, name in self._ours():
+            if other := registered[kind].get(name):
+                found[kind, name] = other
         return found
+
+    def _ours(self) -> list[tuple[str, str]]:
+        kinds = [(kind, names) for part in self.parts for kind, names in part.magics.items()]
+        return [(kind, name) for kind, names in kinds for name in names]
 
     def tell_clashes(self) -> None:
         """Names whose magics are replaced."""
@@ -62,12 +67,12 @@ class _Extension:
     def remove(self) -> None:
         self.warm_up.stop()
         registered = self.shell.magics_manager.magics
-        for kind, ours in self.magics.magics.items():
-            for name in ours:
-                registered[kind].pop(name, None)
+        for kind, name in self._ours():
+            registered[kind].pop(name, None)
         for (kind, name), other in self.replaced.items():
             registered[kind][name] = other
-        self.shell.configurables.remove(self.magics)
+        for part in self.parts:
+            self.shell.configurables.remove(part)
         self.shell.Completer.custom_matchers.remove(self.matcher)
         self.shell.input_transformer_manager.token_transformers.remove(Question)
         self.shell.chat_magics_settings = None

@@ -5,13 +5,13 @@ Only the standard library and IPython are imported here; all else loads when a m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
 
+from .one_line import one_line_errors
 from .options import ChatOptions, parse_cell, parse_line
 from .settings import Settings
 
@@ -71,9 +71,10 @@ class ChatMagics(Settings):
                                     .cached, .seconds, .context
           -f, --format FORMAT       markdown, text, code (into a new cell below) or json
           -q, --quiet               show nothing
-          --dry-run                 show what would be sent, and its price; send nothing
+          --dry-run                 show what would be sent, and its price; send nothing (the
+                                    variable of -o is the plan then)
         """
-        with _one_line_errors():
+        with one_line_errors():
             if cell is None:
                 self._chat(parse_line(line), "%chat needs a prompt: %chat Why is the sky blue?")
             else:
@@ -93,7 +94,7 @@ class ChatMagics(Settings):
 
         Takes the options of `%%chat` that say how: `%chat_regenerate -t 1 -m gpt-4o-mini`
         """
-        with _one_line_errors():
+        with one_line_errors():
             options = parse_line(line)
             if options.prompt:
                 raise UsageError("%chat_regenerate takes options only: the prompt is the last one")
@@ -120,16 +121,10 @@ class ChatMagics(Settings):
 
         The key is asked for; it is never taken from the line, which stays in the notebook.
         """
-        with _one_line_errors():
+        with one_line_errors():
             from .settings_command import settings
 
             settings(self, line.strip())
-
-    @no_var_expand
-    @line_magic
-    def chat_history(self, line: str) -> None:
-        """Show the exchanges of the current conversation, or of the one that is named."""
-        self._report("history", line)
 
     @no_var_expand
     @line_magic
@@ -140,7 +135,7 @@ class ChatMagics(Settings):
     @no_var_expand
     @line_magic
     def chat_open(self, line: str) -> None:
-        """Take a conversation up again, by its name or the beginning of its id."""
+        """Take a conversation up again: by name, beginning of its id, or row of what was listed."""
         self._report("reopen", line)
 
     @line_magic
@@ -154,25 +149,8 @@ class ChatMagics(Settings):
         self._report("doctor", line)
 
     def _report(self, name: str, line: str) -> None:
-        with _one_line_errors():
+        with one_line_errors():
             from . import reports
 
             report: Callable[[Session, str], None] = getattr(reports, name)
             report(self.session, line.strip())
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """Failures as IPython's usage errors: one line, no traceback."""
-    try:
-        yield
-    except UsageError:
-        raise
-    except KeyboardInterrupt:
-        raise UsageError("interrupted; what had come is kept") from None
-    except Exception as error:
-        from ..errors import ChatError
-
-        if not isinstance(error, ChatError):
-            raise
-        raise UsageError(error.message) from None

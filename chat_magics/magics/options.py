@@ -11,7 +11,17 @@ from typing import Any, NoReturn
 
 from IPython.core.error import UsageError
 
-__all__ = ["FORMATS", "OPTIONS", "ChatOptions", "parse_cell", "parse_line"]
+__all__ = [
+    "FORMATS",
+    "NOT_AGAIN",
+    "OPTIONS",
+    "ChatOptions",
+    "at_cursor",
+    "meaning",
+    "parse_cell",
+    "parse_line",
+    "quoted",
+]
 
 FORMATS = ("markdown", "text", "code", "json")
 
@@ -42,6 +52,9 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 }
 """Name → flags and argparse's arguments; the one list of options, for parsing and completing."""
 
+NOT_AGAIN = ("dry_run", "alone", "refresh", "no_cache", "new")
+"""Options that make no sense for asking again."""
+
 _WORD = re.compile(r"""\s*((?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+)""")
 
 
@@ -70,6 +83,18 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; %%chat? lists the options")
 
+    def parse_words(self, words: list[str], *, prompt_follows: bool) -> dict[str, Any]:
+        """The options in these words, by name."""
+        parsed, strange = self.parse_known_args(words)
+        if strange and prompt_follows:
+            raise UsageError(
+                f"there is no option {strange[0]}: %%chat? lists them; "
+                f"a prompt that begins with - goes after --: %chat -- {strange[0]} ..."
+            )
+        if strange:
+            self.error(f"there is no option {strange[0]}")
+        return vars(parsed)
+
 
 def _parser() -> _Parser:
     parser = _Parser(prog="%%chat", add_help=False, allow_abbrev=False)
@@ -85,7 +110,7 @@ def parse_cell(line: str, cell: str) -> ChatOptions:
         UsageError: an option is unknown or lacks its value, or the line holds anything else.
     """
     words, rest = _leading_options(line)
-    options = _options(words, cell.removesuffix("\n"))
+    options = _options(words, cell.removesuffix("\n"), prompt_follows=False)
     if rest:
         raise UsageError(
             f"unexpected {rest.split()[0]!r} on the %%chat line: the prompt goes below it"
@@ -99,11 +124,11 @@ def parse_line(line: str) -> ChatOptions:
     Raises:
         UsageError: an option is unknown or lacks its value.
     """
-    return _options(*_leading_options(line))
+    return _options(*_leading_options(line), prompt_follows=True)
 
 
-def _options(words: list[str], prompt: str) -> ChatOptions:
-    parsed = vars(_parser().parse_args(words))
+def _options(words: list[str], prompt: str, *, prompt_follows: bool) -> ChatOptions:
+    parsed = _parser().parse_words(words, prompt_follows=prompt_follows)
     parsed["options"] = dict(_key_value(text) for text in parsed.pop("option"))
     out = parsed["out"]
     if out is not None and (not out.isidentifier() or iskeyword(out)):
@@ -127,13 +152,61 @@ def _leading_options(line: str) -> tuple[list[str], str]:
         if not value_due and (match[1] == "--" or not match[1].startswith("-")):
             at = match.end() if match[1] == "--" else at
             break
-        words.append(word)
+        quoted_dash = word != match[1] and word.startswith("-") and word != "--"
+        if value_due and quoted_dash:
+            words[-1] += f"={word}"  # else argparse would take it for an option
+        else:
+            words.append(word)
         at = match.end()
         value_due = not value_due and takes_value.get(word, False)
     rest = line[at:].strip()
     if rest[:1] in ("'", '"') and value_due:
         raise UsageError(f"a quote is not closed: {rest}")
     return words, rest
+
+
+def at_cursor(line: str) -> tuple[list[str], str]:
+    """The words before the one that is being written, and that one; each as it stands.
+
+    Example:
+        >>> at_cursor("-m 'a b' -c \\"left j")
+        (['-m', "'a b'", '-c'], '"left j')
+    """
+    words: list[str] = []
+    at = 0
+    while (match := _WORD.match(line, at)) and line[match.end() : match.end() + 1].isspace():
+        words.append(match[1])
+        at = match.end()
+    return words, line[at:].lstrip()
+
+
+def meaning(word: str) -> str:
+    """What a word means that is being written: without its quotes, closed or not.
+
+    Example:
+        >>> meaning('"left j'), meaning("'it"), meaning("joins")
+        ('left j', 'it', 'joins')
+    """
+    closed = (word + end for end in ("", '"', "'") if _WORD.fullmatch(word + end))
+    return _unquoted(next(closed, word))
+
+
+def quoted(value: str, quote: str = "") -> str:
+    """A value as one word of the line, in quotes where it needs them.
+
+    Args:
+        value: any text on one line.
+        quote: the quote to use, where the value allows it; empty for none unless it needs one.
+
+    Example:
+        >>> quoted("joins"), quoted("left joins"), quoted("left joins", "'")
+        ('joins', '"left joins"', "'left joins'")
+    """
+    if quote == "'" and "'" not in value:
+        return f"'{value}'"
+    if not quote and re.fullmatch(r"""[^\s"'\\-][^\s"'\\]*""", value):
+        return value
+    return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 
 
 def _unquoted(word: str) -> str:

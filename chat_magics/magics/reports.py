@@ -1,4 +1,4 @@
-"""The small magics: models, history, new, open, cache, doctor. Each prints a short text."""
+"""The small magics: models, new, open, cache, doctor. Each prints a short text."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from IPython.core.error import UsageError
 
 from ..conversation import Conversation, Session
-from ..display.caption import caption
 from ..display.show import printable
 from ..errors import ChatError, NotFound
 from ..history import Exchange
 from ..pricing import format_cost
 from .doctor import examine
 
-__all__ = ["cache", "doctor", "history", "models", "new", "reopen"]
+__all__ = ["cache", "doctor", "models", "new", "reopen"]
 
 
 def models(session: Session, line: str) -> None:
@@ -37,26 +36,6 @@ def models(session: Session, line: str) -> None:
         _print(f"Note: the configured model, {chosen}, is not among them")
 
 
-def history(session: Session, line: str) -> None:
-    """Prints the exchanges of a conversation, one line each."""
-    session.refresh()
-    name = _unquoted(line)
-    conversation = Conversation.open(name, session=session) if name else session.conversation
-    exchanges, stale = conversation.exchanges(), conversation.stale()
-    if not exchanges:
-        _print("Nothing was said yet in this conversation.")
-        return
-    title = conversation.name or conversation.record.title
-    _print(f"{title} ({conversation.id[:8]}), {_count(exchanges)}")
-    for number, exchange in enumerate(exchanges, 1):
-        mark = " · stale: an earlier cell changed since" if exchange.id in stale else ""
-        _print(
-            f"{number:>3}  {exchange.created:%Y-%m-%d %H:%M:%S} UTC  {caption(exchange)}{mark}",
-            f"     > {_start(exchange.prompt)}",
-            f"     {_start(exchange.text or exchange.error or '(no reply)')}",
-        )
-
-
 def new(session: Session, line: str) -> None:
     """Starts a new conversation."""
     session.refresh()
@@ -69,7 +48,8 @@ def reopen(session: Session, line: str) -> None:
     """Opens a conversation, or lists those that can be."""
     session.refresh()
     if line:
-        session.conversation = Conversation.open(_unquoted(line), session=session)
+        record = session.listing.find(_unquoted(line))
+        session.conversation = Conversation.open(record.id, session=session)
         opened = session.conversation
         exchanges = opened.exchanges()
         _print(f"Opened {opened.name or opened.record.title}, {_count(exchanges)}.")

@@ -10,25 +10,28 @@ from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics
-from traitlets import All, Bool, Dict, Float, Int, List, TraitError, Unicode, observe
+from traitlets import All, TraitError, Unicode, observe
+from traitlets.config import Config
+
+from .traits import Number, Switch, Table, Text, Texts, Whole
 
 __all__ = ["Settings"]
 
 
 def _text(help: str) -> Any:
-    return Unicode(None, allow_none=True, help=help).tag(config=True)
+    return Text(None, allow_none=True, help=help).tag(config=True)
 
 
 def _number(help: str) -> Any:
-    return Float(None, allow_none=True, help=help).tag(config=True)
+    return Number(None, allow_none=True, help=help).tag(config=True)
 
 
 def _whole(help: str) -> Any:
-    return Int(None, allow_none=True, help=help).tag(config=True)
+    return Whole(None, allow_none=True, help=help).tag(config=True)
 
 
 def _switch(help: str) -> Any:
-    return Bool(None, allow_none=True, help=help).tag(config=True)
+    return Switch(None, allow_none=True, help=help).tag(config=True)
 
 
 class Settings(Magics):
@@ -39,7 +42,7 @@ class Settings(Magics):
     project = _text("OpenAI project")
     keyring = _switch("keep the key in the system keyring")
     model = _text("the model")
-    fallback_models = List(
+    fallback_models = Texts(
         Unicode(),
         default_value=None,
         allow_none=True,
@@ -49,7 +52,7 @@ class Settings(Magics):
     system = _text("the system prompt")
     temperature = _number("0 to 2")
     max_tokens = _whole("longest reply, in tokens")
-    options = Dict(default_value=None, allow_none=True, help="further options of the API").tag(
+    options = Table(default_value=None, allow_none=True, help="further options of the API").tag(
         config=True
     )
     max_prompt_chars = _whole("longest prompt, in characters as typed")
@@ -73,6 +76,19 @@ class Settings(Magics):
     history = _text("SQLAlchemy URL or path of the history")
     home = _text("folder of history, cache and logs")
     warm_up = _switch("import the heavy parts while the kernel is idle")
+
+    def update_config(self, config: Config) -> None:
+        """Takes in what `%config` sets.
+
+        Raises:
+            TraitError: there is no such setting.
+        """
+        for name in config.get("ChatMagics", {}):
+            if name == "api_key":
+                raise TraitError("a key is never taken from a cell: type %chat_config api_key")
+            if name not in self.trait_names(config=True):
+                raise TraitError(_unknown(name))
+        super().update_config(config)
 
     @observe(All)
     def _makes_sense(self, change: Any) -> None:
@@ -104,8 +120,12 @@ class Settings(Magics):
             UsageError: there is no such setting, or the value does not make sense.
         """
         if name not in self.trait_names(config=True):
-            raise UsageError(f"there is no setting {name!r}; %chat_config lists them")
+            raise UsageError(_unknown(name))
         try:
             setattr(self, name, value)
         except TraitError as error:
             raise UsageError(str(error)) from None
+
+
+def _unknown(name: str) -> str:
+    return f"there is no setting {name!r}; %chat_config lists them"

@@ -16,6 +16,9 @@ __all__ = ["WarmUp", "wanted"]
 
 IDLE_SECONDS = 1.5
 
+_OFF = ("0", "false", "f", "no", "n", "off")
+"""The words of pydantic, which reads all other settings and is not imported here."""
+
 # In small steps, the cheap ones first: a cell that starts waits for one of them at most.
 STEPS = (
     "pydantic",
@@ -113,4 +116,4 @@ def _load(name: str) -> None:
 
 def wanted() -> bool:
     """False where the environment switches it off, as for the app's kernels."""
-    return os.environ.get("CHAT_MAGICS_WARM_UP", "1").lower() not in ("0", "false", "no", "off")
+    return os.environ.get("CHAT_MAGICS_WARM_UP", "1").lower() not in _OFF

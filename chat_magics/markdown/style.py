@@ -9,9 +9,11 @@ __all__ = ["STYLE"]
 # the background is --jp-layout-color0, on which the editor's colours are AA in light and dark;
 # on --jp-cell-editor-background its comments are not. (In JupyterLab's dark theme they are 4.15:1
 # even so, hence the mix with the text's colour: 5.9:1 in both.)
+# Code, tables and formulas scroll sideways by themselves; the whole does so for a formula in the
+# middle of a line, which no line can break: the page never scrolls because of a reply.
 # Twice the class: JupyterLab's own rules for pre and code are as specific, and come later.
 STYLE = """\
-.chat-magics { line-height: 1.55; overflow-wrap: anywhere; }
+.chat-magics { line-height: 1.55; overflow-wrap: anywhere; overflow: auto hidden; }
 .chat-magics > :first-child { margin-top: 0; }
 .chat-magics > :last-child { margin-bottom: 0; }
 .chat-magics a {
@@ -47,7 +49,7 @@ STYLE = """\
   display: block; width: max-content; max-width: 100%; overflow-x: auto;
   margin: 0.6em 0; border-collapse: collapse; overflow-wrap: normal;
 }
-.chat-magics th, .chat-magics td {
+.chat-magics.chat-magics th, .chat-magics.chat-magics td {
   padding: 0.3em 0.7em; text-align: left; border: 1px solid var(--jp-border-color2, #8c8c8c);
 }
 .chat-magics div.chat-magics-math { margin: 0.6em 0; overflow-x: auto; overflow-y: hidden; }

@@ -6,9 +6,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..history import Exchange
+    from .history import Exchange
 
-__all__ = ["age", "caption"]
+__all__ = ["age", "caption", "heading"]
 
 _CUTS = {
     None: "may be cut",
@@ -24,8 +24,12 @@ _ENDINGS = {
 }
 
 
-def caption(exchange: Exchange) -> str:
+def caption(exchange: Exchange, *, dated: bool = False) -> str:
     """One line about a finished exchange.
+
+    Args:
+        exchange: how it ended is told where it was not as usual.
+        dated: for a file: when it was asked, no ages, and what went wrong.
 
     Example:
         >>> from chat_magics.history import Exchange
@@ -36,13 +40,14 @@ def caption(exchange: Exchange) -> str:
         >>> caption(done)
         'demo · 1.2 s · $0 · stopped'
     """
-    parts = [exchange.model or exchange.model_asked, _tokens(exchange)]
+    when = f"{exchange.created:%Y-%m-%d %H:%M} UTC" if dated else ""
+    parts = [exchange.model or exchange.model_asked, when, _tokens(exchange)]
     if exchange.latency is not None:
         parts.append(_seconds(exchange.latency))
     if exchange.answered:
         parts.append(_cost(exchange))
     if exchange.cached and exchange.stored_at:
-        parts.append(f"cached {age(exchange.stored_at)} ago")
+        parts.append("cached" if dated else f"cached {age(exchange.stored_at)} ago")
     if exchange.status in _ENDINGS:
         parts.append(_ENDINGS[exchange.status])
     else:
@@ -51,7 +56,19 @@ def caption(exchange: Exchange) -> str:
         parts.append("asked again")
     elif exchange.attempts > 1:
         parts.append(f"{exchange.attempts} attempts")
-    return " · ".join(part for part in parts if part)
+    if dated and exchange.error:
+        parts.append(exchange.error)
+    return " · ".join(" ".join(part.split()) for part in parts if part)
+
+
+def heading(name: str | None, title: str) -> str:
+    """What a conversation is shown as, in one line.
+
+    Example:
+        >>> heading(None, "Why does a left join make more rows?")
+        'Why does a left join make more rows?'
+    """
+    return " ".join((name or title).split()) or "Conversation"
 
 
 def age(since: datetime) -> str:
@@ -81,7 +98,7 @@ def _seconds(seconds: float) -> str:
 
 
 def _cost(exchange: Exchange) -> str:
-    from ..pricing import format_cost  # prices load after the first text
+    from .pricing import format_cost  # prices load after the first text
 
     cost = format_cost(exchange.cost)
     if exchange.saved:

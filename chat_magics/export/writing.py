@@ -1,0 +1,147 @@
+"""export(): conversations into a file, whole or not at all, or onto a stream."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from chat_magics.errors import InvalidRequest
+from chat_magics.export import (
+    csv_file,
+    html_file,
+    json_file,
+    markdown_file,
+    notebook_file,
+    parquet_file,
+)
+from chat_magics.export.cleaning import MASK, Cleaner
+from chat_magics.export.files import checked_target, whole_file
+from chat_magics.export.formats import chosen_format
+from chat_magics.export.notebook_file import Prompts
+from chat_magics.export.transcript import Transcript
+
+__all__ = ["Exported", "export"]
+
+_WRITERS = {
+    "json": json_file.write,
+    "markdown": markdown_file.write,
+    "csv": csv_file.write,
+    "html": html_file.write,
+}
+
+
+class Exported(NamedTuple):
+    """What was exported.
+
+    Args:
+        path: the file; None for a stream.
+        format: its name.
+        conversations: how many.
+        exchanges: how many, all versions.
+        redacted: how many secrets were replaced.
+        notes: what a reader must be told.
+    """
+
+    path: Path | None
+    format: str
+    conversations: int
+    exchanges: int
+    redacted: int
+    notes: tuple[str, ...]
+
+
+def export(
+    transcripts: Iterable[Transcript],
+    target: str | os.PathLike[str] | TextIO,
+    *,
+    format: str | None = None,
+    force: bool = False,
+    secrets: Sequence[str] = (),
+    prompts: Prompts = "cells",
+) -> Exported:
+    """Write conversations; owner, origin, secrets and places of this machine stay here.
+
+    Args:
+        transcripts: taken one after the other, so that they need not all be in memory.
+        target: a path, an open text file, or `-` to print.
+        format: a name of `FORMATS` or an ending; None goes by the ending of the path, and takes
+            Markdown where there is no path.
+        force: replace a file that is there.
+        secrets: values, such as keys, that are replaced wherever they stand.
+        prompts: in a notebook, as cells that ask again when they are run, or as text.
+
+    Raises:
+        InvalidRequest: the path or the format cannot be used, or the file cannot be written.
+
+    Example:
+        >>> import io
+        >>> page = io.StringIO()
+        >>> export([], page, format="json").conversations, "chat_magics" in page.getvalue()
+        (0, True)
+    """
+    stream = _stream(target)
+    path = None if stream else Path(os.fspath(target))  # type: ignore[arg-type]  # no stream
+    name = chosen_format(path, format)
+    outgoing = _Outgoing(transcripts, Cleaner(secrets))
+    if name == "parquet":
+        parquet_file.check_installed()
+    if stream is not None:
+        if name == "parquet":
+            raise InvalidRequest("Parquet cannot be printed: name a file")
+        _write_text(name, outgoing, stream, prompts)
+        return outgoing.report(None, name)
+    checked = checked_target(os.fspath(target), force=force)  # type: ignore[arg-type]  # no stream
+    with whole_file(checked, force=force) as temporary:
+        if name == "parquet":
+            parquet_file.write(outgoing, temporary)
+        else:
+            # A spreadsheet takes a CSV file without this mark for an old code page.
+            encoding = "utf-8-sig" if name == "csv" else "utf-8"
+            with temporary.open("w", encoding=encoding, newline="") as out:
+                _write_text(name, outgoing, out, prompts)
+    return outgoing.report(checked, name)
+
+
+def _stream(target: str | os.PathLike[str] | TextIO) -> TextIO | None:
+    if isinstance(target, (str, os.PathLike)):
+        return sys.stdout if os.fspath(target) == "-" else None
+    return target
+
+
+def _write_text(name: str, outgoing: _Outgoing, out: TextIO, prompts: Prompts) -> None:
+    if name == "ipynb":
+        notebook_file.write(outgoing, out, prompts=prompts)
+    else:
+        _WRITERS[name](outgoing, out)
+
+
+class _Outgoing:
+    """The transcripts on their way out: cleaned and counted."""
+
+    def __init__(self, transcripts: Iterable[Transcript], cleaner: Cleaner) -> None:
+        self._transcripts = transcripts
+        self._cleaner = cleaner
+        self._conversations = 0
+        self._exchanges = 0
+        self._streaming = 0
+
+    def __iter__(self) -> Iterator[Transcript]:
+        for transcript in self._transcripts:
+            self._conversations += 1
+            self._exchanges += len(transcript.exchanges)
+            self._streaming += sum(each.status == "streaming" for each in transcript.exchanges)
+            yield self._cleaner.transcript(transcript)
+
+    def report(self, path: Path | None, name: str) -> Exported:
+        """What came of it."""
+        redacted = self._cleaner.found
+        notes = []
+        if redacted:
+            times = "once" if redacted == 1 else f"{redacted} times"
+            notes.append(f"a key stood in the text: it is replaced by {MASK}, {times}")
+        if self._streaming:
+            notes.append(f"{self._streaming} still being answered: what had come was written")
+        return Exported(path, name, self._conversations, self._exchanges, redacted, tuple(notes))

@@ -1,0 +1,22 @@
+"""Frames: what the columns are (`schema.py`), how values become them (`build.py`), what of them a
+context is made of (`context.py`), and statistics for a reader (`report.py`).
+"""
+
+from .build import empty, from_arrow, in_time_order, to_frame
+from .context import exchanges_in
+from .report import readable
+from .schema import GROUPS, SCHEMA, Column, Dtype, Kind
+
+__all__ = [
+    "GROUPS",
+    "SCHEMA",
+    "Column",
+    "Dtype",
+    "Kind",
+    "empty",
+    "exchanges_in",
+    "from_arrow",
+    "in_time_order",
+    "readable",
+    "to_frame",
+]

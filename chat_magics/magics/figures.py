@@ -1,0 +1,60 @@
+"""`%chat_stats`: the figures of a conversation or of all, as a table or plotted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+
+from ..conversation import Conversation, Session
+from .arguments import Arguments
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["stats"]
+
+GROUPS = ("model", "day", "conversation", "surface", "status", "error")
+
+
+def stats(session: Session, line: str) -> DataFrame:
+    """The figures: a readable table of one conversation or of all, or a frame of groups."""
+    session.refresh()
+    parser = Arguments("chat_stats")
+    parser.add_argument("name", nargs="*")
+    parser.add_argument("--by", choices=GROUPS)
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--plot", action="store_true")
+    parsed = parser.parse(line)
+    name = " ".join(parsed.name)
+    if name and parsed.all:
+        raise UsageError("%chat_stats --all is all of it: name no conversation")
+    everything = parsed.all or parsed.by == "conversation"
+    filters: dict[str, Any] = {}
+    if not everything:
+        chosen = Conversation.open(name, session=session) if name else session.conversation
+        filters["conversation"] = chosen.id
+    if parsed.plot:
+        _plot(session, parsed.by, filters)
+    found = session.history.stats(by=parsed.by, **filters)
+    if parsed.by is not None:
+        return found
+    from ..frames import readable
+
+    return readable(found)
+
+
+def _plot(session: Session, by: str | None, filters: dict[str, Any]) -> None:
+    from IPython.display import display
+
+    from .. import plots
+
+    history = session.history
+    if by is None:
+        days, models = history.stats(by="day", **filters), history.stats(by="model", **filters)
+        picture = plots.overview(days, models)
+    elif by == "day":
+        picture = plots.over_time(history.stats(by="day", **filters))
+    else:
+        picture = plots.by_group(history.stats(by=by, **filters))
+    display(picture)  # type: ignore[no-untyped-call]

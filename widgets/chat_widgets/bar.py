@@ -1,0 +1,82 @@
+"""The thin bar above the transcript: what is open, and one drawer at a time below it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ipywidgets import Button, HBox, Label, VBox
+
+from .dashboard import Dashboard
+from .files import Files
+from .options import Options
+from .shelf import Shelf
+
+if TYPE_CHECKING:
+    from chat_magics.conversation import Ask
+
+    from .panel import ChatPanel
+
+__all__ = ["Bar"]
+
+
+class Bar(VBox):
+    """Buttons for the drawers, the title, and the drawer that is open.
+
+    Args:
+        panel: what they act on.
+    """
+
+    def __init__(self, panel: ChatPanel) -> None:
+        self._panel = panel
+        self.title = Label().add_class("chat-magics-title")
+        self.options = Options(panel)
+        self.drawers: dict[str, Any] = {
+            "Conversations": Shelf(panel),
+            "Options": self.options,
+            "Files": Files(panel),
+            "Analytics": Dashboard(panel),
+        }
+        self.new = Button(description="New", tooltip="Start a new conversation")
+        self.new.on_click(lambda _: panel.start_anew())
+        self.buttons = {name: self._drawer_button(name) for name in self.drawers}
+        self._open: str | None = None
+        controls = [self.title, self.new, *self.buttons.values()]
+        self._row = HBox(controls).add_class("chat-magics-bar")
+        super().__init__([self._row])
+        self.refresh()
+
+    def _drawer_button(self, name: str) -> Button:
+        button = Button(description=name)
+        button.on_click(lambda _: self.toggle(name))
+        return button
+
+    def toggle(self, name: str) -> None:
+        """Opens a drawer, and closes the one that was open."""
+        if self._open == "Analytics":
+            self.drawers["Analytics"].left()
+        self._open = None if self._open == name else name
+        for each, button in self.buttons.items():
+            button.button_style = "primary" if each == self._open else ""
+        if self._open is None:
+            self.children = [self._row]
+            return
+        drawer = self.drawers[self._open]
+        drawer.opened()
+        drawer.add_class("chat-magics-drawer")
+        self.children = [self._row, drawer]
+        self._panel.serve_beside_cells()
+
+    def ask(self, prompt: str) -> Ask:
+        """The prompt, with the options of the drawer."""
+        return self.options.ask(prompt)
+
+    def refresh_title(self) -> None:
+        """Shows what the conversation is called now."""
+        record = self._panel.conversation.record
+        self.title.value = record.name or record.title or "New conversation"
+
+    def refresh(self) -> None:
+        """Shows what is open now."""
+        self.refresh_title()
+        if self._open is not None:
+            self.drawers[self._open].opened()

@@ -1,0 +1,177 @@
+"""ChatPanel: the chat as a widget. It holds no logic of the chat: it drives a Conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from ipywidgets import VBox
+
+from chat_magics import ChatError, Conversation, Session
+from chat_magics.display import current_shell
+
+from . import incoming
+from .bar import Bar
+from .stage import Stage
+from .starters import starters
+from .subshell import serve_beside_cells
+from .transcript import Transcript
+
+__all__ = ["ChatPanel"]
+
+
+class ChatPanel(VBox):
+    """A panel to chat in: prompts, streaming replies, options, conversations, analytics.
+
+    Args:
+        conversation: the one to show; without it, the current one of the notebook, whichever that
+            is, the same that `%%chat` cells ask in.
+        session: what it shares with the other surfaces; the shell's by default.
+        height: of the transcript, as a CSS length.
+        settings: settings of `ChatConfig`, such as `model` or `base_url`; they make a session of
+            its own.
+
+    Raises:
+        ConfigError: a setting does not make sense.
+
+    Example:
+        >>> panel = ChatPanel(base_url="demo", history="sqlite://")
+        >>> reply = panel.ask("Hello")
+        >>> "demo" in reply.text.lower()
+        True
+        >>> panel.close()
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation | None = None,
+        *,
+        session: Session | None = None,
+        height: str = "32rem",
+        **settings: Any,
+    ) -> None:
+        if conversation is not None:
+            session = conversation.session
+        self.session = session or (Session(settings) if settings else Session.current())
+        self._follows = conversation is None
+        self._transcript = Transcript(self._take, self._starters)
+        self._transcript.limit = self.session.config.max_prompt_chars
+        self._transcript.layout.height = height
+        self._stage = Stage(conversation or self.session.conversation, self._transcript)
+        self._bar = Bar(self)
+        super().__init__([self._bar, self._transcript])
+        self.add_class("chat-magics-panel")
+        self._unwatch = self.session.watch(self._switched) if self._follows else _nothing
+        self.serve_beside_cells()
+
+    # The conversation
+
+    @property
+    def conversation(self) -> Conversation:
+        """What is shown; to set it shows another."""
+        return self._stage.conversation
+
+    @conversation.setter
+    def conversation(self, conversation: Conversation) -> None:
+        if self._follows:
+            self.session.conversation = conversation  # which comes back as a switch
+        self._show(conversation)
+
+    def _switched(self, conversation: Conversation) -> None:
+        self._show(conversation)
+
+    def _show(self, conversation: Conversation) -> None:
+        if conversation is not self._stage.conversation:
+            self._stage.leave()
+            self._stage = Stage(conversation, self._transcript)
+            self._bar.refresh()
+
+    def ask(self, prompt: str, **options: Any) -> Any:
+        """Asks as if it was typed; arguments as for `Conversation.ask`. Gives the reply, sent."""
+        return self.conversation.ask(prompt, **options).send()
+
+    # What the view asks for
+
+    def _take(self, message: incoming.Incoming, files: list[bytes]) -> None:
+        self._ACTIONS[type(message)](self, message, files)
+
+    def _ask(self, message: incoming.Ask, files: list[bytes]) -> None:
+        try:
+            self.conversation.reply_to(self._bar.ask(message.text)).send()
+        except ChatError as error:
+            self._transcript.refused(message.text, error.message)
+
+    def _stop(self, message: incoming.Stop, files: list[bytes]) -> None:
+        for reply in self._stage.replies[:1]:
+            reply.stop()
+
+    def _regenerate(
+        self, message: incoming.Regenerate | incoming.Retry, files: list[bytes]
+    ) -> None:
+        self.conversation.regenerate(message.id, surface="panel").send()
+
+    def _edit(self, message: incoming.Edit, files: list[bytes]) -> None:
+        try:
+            self.conversation.edit(message.id, message.text, surface="panel").send()
+        except ChatError as error:
+            self._transcript.refused(message.text, error.message)
+
+    def _version(self, message: incoming.Version, files: list[bytes]) -> None:
+        family = list(self._stage.versions(message.id))
+        at = family.index(message.id) + message.step if message.id in family else -1
+        if 0 <= at < len(family):
+            self.conversation.bring_back(family[at])
+
+    def _show_sent(self, message: incoming.ShowSent, files: list[bytes]) -> None:
+        exchange = self._stage.exchange(message.id)
+        if exchange is None:
+            raise ChatError("this reply is not known here: reload the page")
+        self._transcript.sent(
+            message.id,
+            messages=[sent.model_dump() for sent in self.conversation.sent(exchange)],
+            options=exchange.options,
+            model=exchange.model_asked,
+            request_id=exchange.request_id,
+        )
+
+    _ACTIONS: ClassVar[dict[type, Callable[..., None]]] = {
+        incoming.Ask: _ask,
+        incoming.Stop: _stop,
+        incoming.Regenerate: _regenerate,
+        incoming.Retry: _regenerate,
+        incoming.Edit: _edit,
+        incoming.Version: _version,
+        incoming.ShowSent: _show_sent,
+    }
+
+    # For the controls
+
+    @property
+    def transcript(self) -> Transcript:
+        """The view of what was said."""
+        return self._transcript
+
+    def start_anew(self) -> None:
+        """Begins a new conversation; the one before is kept."""
+        self.conversation = Conversation(session=self.session)
+
+    def renamed(self) -> None:
+        """Shows the title anew."""
+        self._bar.refresh_title()
+
+    def serve_beside_cells(self) -> None:
+        """Has all controls react while a cell runs, where the kernel can; new ones as well."""
+        serve_beside_cells([self], current_shell())
+
+    def _starters(self) -> list[str]:
+        return starters(current_shell())
+
+    def close(self) -> None:
+        """Takes the panel away; the conversation stays, and a reply under way goes on."""
+        self._unwatch()
+        self._stage.leave()
+        super().close()
+
+
+def _nothing() -> None:
+    """What ends the watch of a panel that follows nothing."""

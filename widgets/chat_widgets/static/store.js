@@ -1,0 +1,146 @@
+/** Store: what the kernel told, in order. It outlives the views and knows no element. */
+
+/**
+ * Rows and state of one transcript; views listen to it.
+ *
+ * A view has a method per thing that can change: `reset`, `placed`, `removed`, `ordered`,
+ * `changed`, `settled`, `waits`, `worked`, `refused`, `noticed`, `sent`.
+ */
+export class Store {
+  #views = new Set();
+
+  /** @param {(message: object, buffers?: ArrayBuffer[]) => void} say to the kernel. */
+  constructor(say) {
+    this.say = say;
+    this.known = false;
+    this.rows = new Map();
+    this.order = [];
+    this.statuses = new Map();
+    this.busy = null;
+    this.queued = 0;
+    this.starters = [];
+  }
+
+  watch(view) {
+    this.#views.add(view);
+    return () => this.#views.delete(view);
+  }
+
+  /** The rows from first to last. */
+  inOrder() {
+    return this.order.map((id) => this.rows.get(id));
+  }
+
+  /** Takes a message of the kernel; returns false where its type is none of the store's. */
+  take(message) {
+    const take = this.#kinds[message.type];
+    if (take) take(message);
+    return Boolean(take);
+  }
+
+  /** The kernel is gone: nothing streams any more. */
+  lose() {
+    for (const row of this.rows.values()) {
+      if (row.state === "streaming" || row.state === "queued") row.state = "interrupted";
+    }
+    this.busy = null;
+    this.queued = 0;
+    this.statuses.clear();
+    this.#tell("reset");
+  }
+
+  /** Has every view look again at something that is not the store's. */
+  retell(what) {
+    this.#tell(what);
+  }
+
+  #tell(what, ...details) {
+    for (const view of this.#views) view[what](...details);
+  }
+
+  #kinds = {
+    snapshot: (message) => {
+      this.known = true;
+      this.rows = new Map(message.rows.map((row) => [row.id, row]));
+      this.order = message.rows.map((row) => row.id);
+      this.busy = message.busy ?? null;
+      this.queued = message.queued ?? message.queue ?? 0;
+      this.starters = message.starters ?? this.starters;
+      this.statuses.clear();
+      if (message.status && this.busy) this.#keepStatus(this.busy, message.status);
+      this.#tell("reset");
+    },
+    row: ({ row, after }) => {
+      const known = this.rows.has(row.id);
+      this.rows.set(row.id, row);
+      this.#place(row.id, after);
+      if (row.state !== "streaming") this.statuses.delete(row.id);
+      this.#tell("placed", row, !known);
+    },
+    remove: ({ ids }) => {
+      for (const id of ids) {
+        this.rows.delete(id);
+        this.statuses.delete(id);
+      }
+      this.order = this.order.filter((id) => this.rows.has(id));
+      this.#tell("removed", ids);
+    },
+    order: ({ ids }) => {
+      this.order = ids.filter((id) => this.rows.has(id));
+      this.#tell("ordered");
+    },
+    delta: (message) => this.#change(message),
+    settled: (message) => {
+      const row = this.rows.get(message.id);
+      if (!row) return this.#askAll();
+      const { type: _type, ...said } = message;
+      Object.assign(row, said);
+      this.statuses.delete(row.id);
+      this.#tell("settled", row);
+    },
+    status: (message) => {
+      this.#keepStatus(message.id, message);
+      this.#tell("waits", message.id);
+    },
+    busy: ({ id, queued }) => {
+      this.busy = id;
+      this.queued = queued ?? 0;
+      this.#tell("worked");
+    },
+    sent: (message) => this.#tell("sent", message),
+    refused: (message) => this.#tell("refused", message),
+    notice: ({ message }) => this.#tell("noticed", message),
+  };
+
+  #place(id, after) {
+    const rest = this.order.filter((other) => other !== id);
+    const at = after === null || after === undefined ? 0 : rest.indexOf(after) + 1 || rest.length;
+    rest.splice(at, 0, id);
+    this.order = rest;
+  }
+
+  #change({ id, blocks, count }) {
+    const row = this.rows.get(id);
+    // A delta of what we do not have: messages were lost, so everything is asked for again.
+    if (!row || blocks.some(([index, keep]) => keep > (row.blocks[index] ?? "").length)) {
+      return this.#askAll();
+    }
+    for (const [index, keep, suffix] of blocks) {
+      while (row.blocks.length < index) row.blocks.push("");
+      row.blocks[index] = (row.blocks[index] ?? "").slice(0, keep) + suffix;
+    }
+    row.blocks.length = Math.min(row.blocks.length, count);
+    this.statuses.delete(id);
+    this.#tell("changed", row, blocks.map(([index]) => index));
+  }
+
+  #keepStatus(id, status) {
+    const { text, since, until } = typeof status === "string" ? { text: status } : status;
+    if (text) this.statuses.set(id, { text, since, until });
+    else this.statuses.delete(id);
+  }
+
+  #askAll() {
+    this.say({ type: "ready" });
+  }
+}

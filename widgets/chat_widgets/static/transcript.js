@@ -1,0 +1,237 @@
+/**
+ * Transcript: prompts and replies as they come, above the box for the next prompt.
+ *
+ * This file puts the parts together. `store` and `drafts` belong to the panel and outlive its
+ * views; all else is made for each view. What each part is responsible for, its first line says.
+ */
+
+import { Composer, lengthProblem } from "./composer.js";
+import { Drafts } from "./drafts.js";
+import { element, iconButton, icon, isComposing } from "./elements.js";
+import { LogView } from "./log.js";
+import { addMathFont, download, hideStaticTranscripts } from "./page.js";
+import { Bottom } from "./scroll.js";
+import { SentWindow } from "./sent.js";
+import { Store } from "./store.js";
+import { UnsentPrompts } from "./unsent.js";
+
+/** What outlives the views, by the panel's `uid`: each view is given another model object. */
+const ROOMS = new Map();
+
+/** One view of a panel. */
+class View {
+  #askedSent = null;
+
+  constructor(model, root) {
+    const { store, drafts } = ROOMS.get(model.get("uid"));
+    Object.assign(this, { model, root, store, drafts });
+    this.tell = (text) => this.composer.tell(text);
+    this.log = new LogView(this);
+    this.unsent = new UnsentPrompts(drafts);
+    this.composer = new Composer(this);
+    this.sentWindow = new SentWindow();
+    this.#build();
+    this.reset();
+  }
+
+  #build() {
+    const { root, log, composer } = this;
+    root.classList.add("ct-root");
+    // JupyterLab's own Shift-Enter would run the cell.
+    root.dataset.lmSuppressShortcuts = "true";
+    this.box = element("div", { className: "ct-log", role: "log", tabIndex: 0 });
+    this.box.setAttribute("aria-label", "Conversation");
+    this.box.setAttribute("aria-live", "polite");
+    this.content = element("div", { className: "ct-all" }, log.element, this.unsent.element);
+    this.box.append(this.content);
+    const jump = element("button", { type: "button", className: "ct-jump", hidden: true });
+    jump.title = "Go to the end";
+    jump.setAttribute("aria-label", jump.title);
+    jump.append(icon("down"));
+    this.notes = element("div", { className: "ct-notice", role: "status", hidden: true });
+    const middle = element("div", { className: "ct-middle" }, this.box, jump);
+    root.replaceChildren(middle, this.notes, composer.element, this.sentWindow.element);
+    this.bottom = new Bottom(this.box, this.content, jump);
+    root.addEventListener("keydown", (event) => this.#press(event));
+  }
+
+  stop() {
+    this.bottom.stop();
+    this.log.stop();
+    this.unsent.stop();
+    this.composer.stop();
+  }
+
+  // What the parts ask for
+
+  say(message) {
+    if (message.type === "show_sent") this.#askedSent = message.id;
+    this.store.say(message);
+  }
+
+  /** Sends a prompt with its files; false where nobody is there to take it. */
+  ask(text, files) {
+    if (this.isLost()) {
+      this.notice("The kernel is gone. The text is kept; run the cell of this panel again.");
+      return false;
+    }
+    this.#withdrawNotice();
+    const taken = files.take();
+    const attachments = taken.map(({ name, mime }) => ({ name, mime }));
+    this.drafts.add({ text, files: taken, asker: this, after: this.store.order.at(-1) ?? null });
+    this.store.say({ type: "ask", text, attachments }, taken.map((file) => file.content));
+    this.store.retell("unsentChanged");
+    this.bottom.follow();
+    return true;
+  }
+
+  begin(text) {
+    this.composer.put(text);
+  }
+
+  problemWith(text) {
+    return lengthProblem(text, this.model.get("limit"));
+  }
+
+  hasUnsent = () => this.drafts.unsent.length > 0;
+
+  notice(text) {
+    const close = iconButton("close", "Dismiss", () => {
+      this.#withdrawNotice();
+      this.composer.box.focus();
+    });
+    this.notes.replaceChildren(element("p", {}, text), close);
+    this.notes.hidden = false;
+  }
+
+  #withdrawNotice() {
+    this.notes.hidden = true;
+    this.notes.replaceChildren();
+  }
+
+  isLost() {
+    return this.root.classList.contains("jupyter-widgets-disconnected");
+  }
+
+  // What the store tells
+
+  reset() {
+    if (this.store.known) {
+      this.#putBack(this.drafts.compare(this.store.inOrder()));
+    }
+    this.log.reset();
+    this.unsentChanged();
+    this.worked();
+    this.bottom.follow();
+  }
+
+  placed(row, isNew) {
+    if (isNew) {
+      this.drafts.take(row.prompt, row.surface !== "cell");
+      this.unsentChanged();
+    }
+    this.log.placed(row);
+  }
+
+  removed(ids) {
+    this.log.removed(ids);
+  }
+
+  ordered() {
+    this.log.ordered();
+  }
+
+  changed(row) {
+    this.log.changed(row);
+  }
+
+  settled(row) {
+    this.log.settled(row);
+  }
+
+  waits(id) {
+    this.log.waits(id);
+  }
+
+  worked() {
+    this.box.setAttribute("aria-busy", String(Boolean(this.store.busy)));
+    this.composer.showBusy();
+  }
+
+  sent(message) {
+    if (this.#askedSent === message.id) this.sentWindow.show(message);
+    this.#askedSent = null;
+  }
+
+  refused({ text, message }) {
+    const prompt = this.drafts.take(text);
+    if (prompt?.asker === this || (!prompt && !this.composer.box.value)) {
+      this.composer.put(text);
+      this.composer.files.putBack(prompt?.files ?? []);
+    }
+    this.unsentChanged();
+    this.notice(message);
+  }
+
+  noticed(text) {
+    this.notice(text);
+  }
+
+  unsentChanged() {
+    this.unsent.show();
+    this.log.showEmpty();
+  }
+
+  /** The front end found the kernel gone, or there again. */
+  liveChanged() {
+    if (!this.isLost()) return;
+    this.#putBack(this.drafts.giveUp());
+    this.store.lose();
+    this.notice("The kernel is gone. Run the cell of this panel again to go on.");
+  }
+
+  #putBack(prompts) {
+    for (const { text } of prompts) this.composer.put(text, { focus: false });
+  }
+
+  #press(event) {
+    event.stopPropagation();
+    const isOurs = event.key === "Escape" && !isComposing(event) && !this.sentWindow.element.open;
+    if (!isOurs || !this.store.busy) return;
+    event.preventDefault();
+    this.say({ type: "stop" });
+  }
+}
+
+function initialize({ model }) {
+  const uid = model.get("uid");
+  const store = new Store((message, buffers) => model.send(message, undefined, buffers));
+  ROOMS.set(uid, { store, drafts: new Drafts(uid) });
+  model.on("msg:custom", (message, buffers) => {
+    if (message.type === "font") addMathFont(buffers[0]);
+    else if (message.type === "download") download(message.name, message.mime, buffers[0]);
+    else store.take(message);
+  });
+  store.say({ type: "ready" });
+  return () => {
+    ROOMS.get(uid).drafts.stop();
+    ROOMS.delete(uid);
+  };
+}
+
+function render({ model, el }) {
+  const { store } = ROOMS.get(model.get("uid"));
+  const view = new View(model, el);
+  const unwatch = store.watch(view);
+  const showStatic = hideStaticTranscripts();
+  const change = () => view.composer.showTraits();
+  for (const trait of ["placeholder", "limit", "accept"]) model.on(`change:${trait}`, change);
+  model.on("comm_live_update", () => view.liveChanged());
+  return () => {
+    unwatch();
+    showStatic();
+    view.stop();
+  };
+}
+
+export default { initialize, render };

@@ -1,0 +1,191 @@
+"""Transcript: the one view of prompts, replies and the prompt box, and what it and we say.
+
+The view keeps what it was sent for as long as its page lives; a page that is loaded anew says
+`ready` and is sent everything. All that is shown as HTML was made safe in Python; all else is text.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import anywidget
+import traitlets
+
+from chat_magics import ChatError
+
+from .incoming import Incoming, Ready, parse
+from .rows import Row, common_units
+from .source import script, style
+
+__all__ = ["Transcript"]
+
+
+class Transcript(anywidget.AnyWidget):
+    """What was said, as it comes, above a box for the next prompt.
+
+    Args:
+        on_incoming: given each checked message of the view but `ready`, and the bytes beside it.
+        starters: prompts to begin with, asked for each time that an empty transcript is shown.
+    """
+
+    _esm = script()
+    _css = style()
+
+    uid = traitlets.Unicode().tag(sync=True)
+    placeholder = traitlets.Unicode("Message…").tag(sync=True)
+    limit = traitlets.Int(5000).tag(sync=True)
+    accept = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    max_bytes = traitlets.Int(0).tag(sync=True)
+
+    def __init__(
+        self,
+        on_incoming: Callable[[Incoming, list[bytes]], None],
+        starters: Callable[[], Sequence[str]] = list,
+        **traits: Any,
+    ) -> None:
+        super().__init__(uid=uuid.uuid4().hex, **traits)
+        self._on_incoming = on_incoming
+        self._starters = starters
+        # Rows are changed and told of from several threads: one at a time, in one order.
+        self._telling = threading.RLock()
+        self._rows: dict[str, Row] = {}
+        self._busy: str | None = None
+        self._queued = 0
+        self.on_msg(self._take)
+
+    # From the view
+
+    def _take(self, _widget: Any, content: Any, buffers: Sequence[Any]) -> None:
+        try:
+            message = parse(content, buffers)
+            if isinstance(message, Ready):
+                self.tell_all()
+            else:
+                self._on_incoming(message, [bytes(buffer) for buffer in buffers])
+        except ChatError as error:
+            self.notice(error.message)
+
+    # To the view
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """What is shown, in order."""
+        with self._telling:
+            return tuple(self._rows.values())
+
+    def row(self, id: str) -> Row | None:
+        """The row of this exchange, where it is shown."""
+        return self._rows.get(id)
+
+    def tell_all(self) -> None:
+        """Sends everything, to a view that knows nothing."""
+        with self._telling:
+            rows = [row.as_message() for row in self._rows.values()]
+            self._tell(
+                "snapshot",
+                rows=rows,
+                busy=self._busy,
+                queued=self._queued,
+                starters=[] if rows else list(self._starters()),
+            )
+
+    def show(self, rows: Iterable[Row]) -> None:
+        """Shows these rows and no others."""
+        with self._telling:
+            self._rows = {row.id: row for row in rows}
+            self.tell_all()
+
+    def arrange(self, rows: Sequence[Row]) -> None:
+        """Shows these rows in this order; only what changed is sent."""
+        with self._telling:
+            gone = [id for id in self._rows if id not in {row.id for row in rows}]
+            if gone:
+                self._tell("remove", ids=gone)
+            before: str | None = None
+            for row in rows:
+                if self._rows.get(row.id) != row:
+                    self._tell("row", row=row.as_message(), after=before)
+                before = row.id
+            kept = [id for id in self._rows if id not in gone]
+            self._rows = {row.id: row for row in rows}
+            if kept != [id for id in self._rows if id in kept]:
+                self._tell("order", ids=list(self._rows))
+
+    def put(self, row: Row) -> None:
+        """Shows a changed row in its place."""
+        with self._telling:
+            if row.id in self._rows:
+                self._rows[row.id] = row
+                ids = list(self._rows)
+                place = ids.index(row.id)
+                after = ids[place - 1] if place else None
+                self._tell("row", row=row.as_message(), after=after)
+
+    def change_blocks(self, id: str, changes: Sequence[tuple[int, str]], count: int) -> None:
+        """Shows changed blocks of a reply; of each only what differs is sent.
+
+        Args:
+            id: of the exchange.
+            changes: index and safe HTML of each block that changed.
+            count: how many blocks the reply has now.
+        """
+        with self._telling:
+            row = self._rows.get(id)
+            if row is None:
+                return
+            deltas = []
+            for index, html in changes:
+                row.blocks.extend([""] * (index + 1 - len(row.blocks)))
+                keep = common_units(row.blocks[index], html)
+                suffix = html.encode("utf-16-le")[2 * keep :].decode("utf-16-le")
+                deltas.append([index, keep, suffix])
+                row.blocks[index] = html
+            del row.blocks[count:]
+            self._tell("delta", id=id, blocks=deltas, count=count)
+
+    def settle(self, row: Row) -> None:
+        """Tells that a reply ended, and how."""
+        with self._telling:
+            self._tell(
+                "settled",
+                id=row.id,
+                caption=row.caption,
+                notes=row.notes,
+                state=row.state,
+                versions=row.versions,
+                error=row.error,
+                truncated=row.truncated,
+            )
+
+    def busy(self, id: str | None, queued: int) -> None:
+        """Tells which reply is under way, and how many wait behind it."""
+        with self._telling:
+            if (id, queued) != (self._busy, self._queued):
+                self._busy, self._queued = id, queued
+                self._tell("busy", id=id, queued=queued)
+
+    def status(self, id: str, text: str, **times: float) -> None:
+        """Tells what a reply waits for; `since` or `until` in milliseconds of the epoch."""
+        self._tell("status", id=id, text=text, **times)
+
+    def refused(self, text: str, message: str) -> None:
+        """Gives a prompt back to who typed it, with what is wrong with it."""
+        self._tell("refused", text=text, message=message)
+
+    def notice(self, message: str) -> None:
+        """Shows one calm line."""
+        self._tell("notice", message=message)
+
+    def sent(self, id: str, **what: Any) -> None:
+        """Answers what exactly was sent."""
+        self._tell("sent", id=id, **what)
+
+    def download(self, name: str, mime: str, content: bytes) -> None:
+        """Has the browser save a file."""
+        self._tell("download", [content], name=name, mime=mime)
+
+    def _tell(self, type: str, buffers: Sequence[bytes] = (), /, **content: Any) -> None:
+        self.send({"type": type, **content}, list(buffers))
