@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from . import report
+from . import report, size
 from .cells import display_growth, first_question, iopub
 from .hits import cache_hit
 from .pairs import Row
@@ -31,18 +31,30 @@ _FIGURES: dict[str, Callable[[Place], list[Row]]] = {
     "iopub": iopub,
 }
 
+_SIZE: dict[str, Callable[[Place], list[Row]]] = {
+    "frame": size.frame,
+    "statistics": size.statistics,
+    "rare": size.rare,
+    "parquet": size.parquet,
+    "opening": size.opening,
+}
+"""Of a history of 1,000,000 messages, which takes minutes to make: measured when asked for."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures what was named, or all."""
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_FIGURES))
-    names = parser.parse_args(arguments).names
-    if unknown := set(names) - set(_FIGURES):
-        parser.error(f"no figure {', '.join(sorted(unknown))}; there are {', '.join(_FIGURES)}")
-    rows = _measured(names or list(_FIGURES))
+    known = _FIGURES | _SIZE
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
+    parser.add_argument("--size", action="store_true", help=f"those of size: {', '.join(_SIZE)}")
+    given = parser.parse_args(arguments)
+    names = given.names
+    if unknown := set(names) - set(known):
+        parser.error(f"no figure {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    rows = _measured(names or list(_SIZE if given.size else _FIGURES))
     print(report.table(rows))
     if not names:
-        report.write(rows)
+        report.write(rows, part="size" if given.size else "figures")
     return 0 if all(row.ok for row in rows) else 1
 
 
@@ -51,7 +63,7 @@ def _measured(names: Sequence[str]) -> list[Row]:
     with prepared() as place:
         for name in names:
             started = time.perf_counter()
-            rows += _FIGURES[name](place)
+            rows += (_FIGURES | _SIZE)[name](place)
             print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
     return rows
 

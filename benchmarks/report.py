@@ -14,13 +14,15 @@ from .pairs import Row
 __all__ = ["PAGE", "table", "write"]
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
-_BEGIN, _END = "<!-- figures: begin -->", "<!-- figures: end -->"
 _PACKAGES = (
     "openai",
     "httpx2",
     "aiohttp",
     "pydantic",
     "sqlalchemy",
+    "pandas",
+    "pyarrow",
+    "adbc-driver-sqlite",
     "diskcache",
     "ipython",
     "ipykernel",
@@ -40,18 +42,19 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def write(rows: Sequence[Row], page: Path = PAGE) -> None:
-    """Puts the table, and what it was measured with, between the markers of the page.
+def write(rows: Sequence[Row], page: Path = PAGE, part: str = "figures") -> None:
+    """Puts the table, and what it was measured with, between the markers of a part of the page.
 
     Raises:
         ValueError: the page has no such markers.
     """
     text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not end:
-        raise ValueError(f"{page.name} lacks its markers {_BEGIN} and {_END}")
-    figures = f"{before}{_BEGIN}\n{_measured_with()}\n\n{table(rows)}\n{end}{after}"
+    begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
+    before, _, rest = text.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise ValueError(f"{page.name} lacks its markers {begin} and {end}")
+    figures = f"{before}{begin}\n{_measured_with()}\n\n{table(rows)}\n{end}{after}"
     page.write_text(figures, encoding="utf-8")
 
 

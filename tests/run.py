@@ -19,7 +19,7 @@ from tests.pythons import other_environments
 
 ROOT = Path(__file__).parent.parent
 NODE = ROOT / "tests" / ".node"
-AIMOCK = "@copilotkit/aimock@1.43.0"
+NPM = ("@copilotkit/aimock@1.43.0", "axe-core@4.14.1")
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,19 @@ def _has_postgres() -> bool:
     return any(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or bool(shutil.which("initdb"))
 
 
-def _has_aimock() -> bool:
-    return bool(shutil.which("node")) and (NODE / "node_modules" / "@copilotkit").is_dir()
+def _has_npm() -> bool:
+    folders = [NODE / "node_modules" / name for name in ("@copilotkit", "axe-core")]
+    return bool(shutil.which("node")) and all(folder.is_dir() for folder in folders)
 
 
 GROUPS = (
     Group("browser", lambda: bool(_chromium()), ("chromium",)),
     Group("postgres", _has_postgres, ("postgresql",)),
     Group(
-        "aimock",
-        _has_aimock,
+        "npm",
+        _has_npm,
         ("nodejs", "npm"),
-        ("npm", "install", "--prefix", str(NODE.relative_to(ROOT)), AIMOCK),
+        ("npm", "install", "--prefix", str(NODE.relative_to(ROOT)), *NPM),
     ),
 )
 
@@ -122,7 +123,9 @@ def main() -> int:
     chosen = ["-m", " and ".join(unwanted)] if unwanted else []
     spread = ["-n", "2", "--dist", "loadfile"]
     passed = pytest(sys.executable, *spread, *chosen, "tests")
-    passed &= pytest(sys.executable, "-q", "--doctest-modules", "chat_magics")
+    passed &= pytest(
+        sys.executable, "-q", "--doctest-modules", "chat_magics", "widgets/chat_widgets"
+    )
     passed &= pytest(sys.executable, "-q", "--nbval-lax", "notebooks")
     if everything:
         for environment in other_environments(ROOT):

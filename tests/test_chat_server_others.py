@@ -13,7 +13,7 @@ from tests.aimock import aimock
 ASK = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
 
 
-@pytest.mark.aimock
+@pytest.mark.npm
 def test_aimock_starts_answers_and_remembers(tmp_path: Path) -> None:
     greeting = {"match": {"userMessage": "Hello"}, "response": {"content": "Hi there"}}
     with aimock(tmp_path, greeting) as server:

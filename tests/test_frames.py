@@ -36,6 +36,7 @@ def history(path):
 @pytest.fixture
 def by_arrow(monkeypatch):
     """Any number of rows is worth the fast way, which must be there."""
+    pytest.importorskip("pyarrow")
     pytest.importorskip("adbc_driver_sqlite")
     monkeypatch.setattr(reading, "BULK", 0)
 
@@ -85,8 +86,9 @@ def test_a_frame_of_exchanges_holds_what_the_exchanges_hold(history):
         )
 
 
-def test_both_ways_to_a_frame_give_the_same(history, by_arrow):
+def test_both_ways_to_a_frame_give_the_same(history, path, by_arrow):
     filled(history, awkward())
+    assert bulk.read_table(path, select(*rows.exchange_columns())).num_rows == len(awkward())
     ids = [exchange.id for exchange in history.walk()]
     for kind in ("messages", "exchanges"):
         fast, plain = getattr(history, kind)(), getattr(history, kind)(exchanges=ids)
@@ -101,7 +103,19 @@ def test_a_filter_narrows_both_ways_alike(history, by_arrow):
         assert_frame_equal(history.messages(**narrow), history.messages(exchanges=ids))
 
 
+def test_the_fast_way_shows_nobody_elses(path, history, by_arrow):
+    other = History(path, owner="other", on_warning=pytest.fail)
+    filled(history, [{"prompt": "ours", "created": START.replace(day=9)}])
+    assert other.messages().empty
+    filled(other, [{"prompt": "theirs"}])
+    assert list(history.messages()["content"]) == ["ours"]
+    assert list(other.messages()["content"]) == ["theirs"]
+    assert list(history.messages(owner="*")["content"]) == ["theirs", "ours"]
+    other.close()
+
+
 def test_the_fast_way_is_taken_and_sees_what_is_only_in_the_log(history, path):
+    pytest.importorskip("pyarrow")
     pytest.importorskip("adbc_driver_sqlite")
     filled(history, [{"prompt": "\x00"}])
     assert path.with_name("history.db-wal").stat().st_size > 0
@@ -124,6 +138,7 @@ def test_the_fast_way_leaves_the_locks_on_the_file(history, path, by_arrow):
 
 
 def test_what_the_fast_way_cannot_read_is_left_to_the_other(history, path, tmp_path):
+    pytest.importorskip("pyarrow")
     pytest.importorskip("adbc_driver_sqlite")
     query = select(*rows.asked_columns())
     assert bulk.read_table(tmp_path / "none.db", query) is None
@@ -136,19 +151,23 @@ def test_what_the_fast_way_cannot_read_is_left_to_the_other(history, path, tmp_p
 
 
 def test_the_process_of_the_fast_way_is_given_no_key(history, path, monkeypatch, tmp_path):
+    pytest.importorskip("pyarrow")
     pytest.importorskip("adbc_driver_sqlite")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
     with bulk._child(path, "SELECT 1 AS one") as child:
-        names = {line.partition(b"=")[0] for line in _environment(child.pid)}
+        names = {line.partition(b"=")[0] for line in _environment(child)}
     assert b"PATH" in names
     assert b"OPENAI_API_KEY" not in names
 
 
-def _environment(pid):
-    place = Path("/proc", str(pid), "environ")
+def _environment(process):
+    place = Path("/proc", str(process.pid), "environ")
     if not place.exists():
         pytest.skip("this system shows no environment of a process")
-    return place.read_bytes().split(b"\0")
+    shown = b""
+    while not shown and process.poll() is None:  # it is empty while the program is loaded
+        shown = place.read_bytes()
+    return shown.split(b"\0")
 
 
 def test_others_write_while_a_long_read_goes_on(history):

@@ -114,7 +114,7 @@ def test_nothing_leaves_a_window_of_390_pixels(browser: Browser) -> None:
         assert view.page.evaluate("document.documentElement.scrollWidth") == 390
 
 
-@pytest.mark.skipif(not AXE.is_file(), reason="npm install --prefix tests/.node axe-core")
+@pytest.mark.npm
 @pytest.mark.parametrize("host", ["plain", "lab"])
 @pytest.mark.parametrize("tone", ["light", "dark"])
 def test_axe_finds_nothing_serious(browser: Browser, host: str, tone: str) -> None:

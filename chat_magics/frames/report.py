@@ -22,11 +22,9 @@ def readable(stats: DataFrame) -> DataFrame:
 
     Example:
         >>> from pandas import DataFrame
-        >>> readable(DataFrame({"messages": [4], "cost": [0.0125], "hit_rate": [0.5]}))["value"]
-        Total messages      4
-        Cost          $0.0125
-        Cache hits       50 %
-        Name: value, dtype: object
+        >>> table = readable(DataFrame({"messages": [4], "cost": [0.0125], "hit_rate": [0.5]}))
+        >>> table["value"].to_dict()
+        {'Total messages': '4', 'Cost': '$0.0125', 'Cache hits': '50 %'}
     """
     from pandas import DataFrame, Index
 

@@ -46,7 +46,7 @@ class FrameReading:
     Example:
         >>> from chat_magics.history import History
         >>> history = History("sqlite://", on_warning=print)
-        >>> history.messages(since="2026").empty, history.stats()["messages"].item()
+        >>> history.messages(since="2026").empty, int(history.stats()["messages"].item())
         (True, 0)
         >>> history.close()
     """

@@ -41,7 +41,7 @@ def key_phrases_of(prose: str) -> tuple[str, ...]:
 
     Example:
         >>> key_phrases_of("The index of a large data frame is not sorted. Sort the index!")
-        ('large data frame', 'index')
+        ('large data frame', 'index', 'sorted')
     """
     tokens = _TOKEN.findall(_NO_WORDS.sub("\n", prose))
     phrases = list(_candidates(tokens, _stop_words(tokens)))

@@ -16,7 +16,7 @@ from chat_magics import ChatError
 __all__ = [
     "Ask",
     "AttachmentName",
-    "Dock",
+    "Docked",
     "Edit",
     "Incoming",
     "Ready",
@@ -105,14 +105,14 @@ class ShowSent(_Message):
     id: Id
 
 
-class Dock(_Message):
+class Docked(_Message):
     """The view was moved to a dock, or could not be."""
 
     type: Literal["docked"]
     done: bool
 
 
-Incoming = Ready | Ask | Stop | Regenerate | Retry | Edit | Version | ShowSent | Dock
+Incoming = Ready | Ask | Stop | Regenerate | Retry | Edit | Version | ShowSent | Docked
 
 _ANY: TypeAdapter[Incoming] = TypeAdapter(Annotated[Incoming, Field(discriminator="type")])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from IPython.display import display
 from ipywidgets import VBox
 
 from chat_magics import ChatError, Conversation, Session
@@ -14,6 +15,7 @@ from . import incoming
 from .bar import Bar
 from .stage import Stage
 from .starters import starters
+from .still import StillTranscript
 from .subshell import serve_beside_cells
 from .transcript import Transcript
 
@@ -27,7 +29,7 @@ class ChatPanel(VBox):
         conversation: the one to show; without it, the current one of the notebook, whichever that
             is, the same that `%%chat` cells ask in.
         session: what it shares with the other surfaces; the shell's by default.
-        height: of the transcript, as a CSS length.
+        height: of the transcript, as a CSS length; 520 px where empty.
         settings: settings of `ChatConfig`, such as `model` or `base_url`; they make a session of
             its own.
 
@@ -47,7 +49,7 @@ class ChatPanel(VBox):
         conversation: Conversation | None = None,
         *,
         session: Session | None = None,
-        height: str = "32rem",
+        height: str = "",
         **settings: Any,
     ) -> None:
         if conversation is not None:
@@ -56,8 +58,9 @@ class ChatPanel(VBox):
         self._follows = conversation is None
         self._transcript = Transcript(self._take, self._starters)
         self._transcript.limit = self.session.config.max_prompt_chars
-        self._transcript.layout.height = height
-        self._stage = Stage(conversation or self.session.conversation, self._transcript)
+        self._transcript.height = height
+        self._still = StillTranscript(self._transcript)
+        self._stage = self._staged(conversation or self.session.conversation)
         self._bar = Bar(self)
         super().__init__([self._bar, self._transcript])
         self.add_class("chat-magics-panel")
@@ -83,12 +86,39 @@ class ChatPanel(VBox):
     def _show(self, conversation: Conversation) -> None:
         if conversation is not self._stage.conversation:
             self._stage.leave()
-            self._stage = Stage(conversation, self._transcript)
+            self._stage = self._staged(conversation)
             self._bar.refresh()
+
+    def _staged(self, conversation: Conversation) -> Stage:
+        return Stage(conversation, self._transcript, lambda exchange: self._settled())
+
+    def _settled(self) -> None:
+        self._still.update()
+        self._bar.refresh_title()
 
     def ask(self, prompt: str, **options: Any) -> Any:
         """Asks as if it was typed; arguments as for `Conversation.ask`. Gives the reply, sent."""
         return self.conversation.ask(prompt, **options).send()
+
+    # Where it stands
+
+    def dock(self) -> None:
+        """Shows the panel at the right of the notebook, in JupyterLab and Notebook 7."""
+        _docked_panels(current_shell())[:] = [self]
+        self._transcript.ask_for_dock(self.model_id)
+
+    @classmethod
+    def dock_here(cls) -> None:
+        """Displays the one docked panel of this kernel, made where there is none."""
+        docked = _docked_panels(current_shell())
+        if not docked or docked[0].comm is None:
+            docked[:] = [cls()]
+        display(docked[0])  # type: ignore[no-untyped-call]
+
+    def _ipython_display_(self) -> None:
+        """The panel, and for where no kernel is a transcript that stays as it is."""
+        display(self._repr_mimebundle_(), raw=True)  # type: ignore[no-untyped-call]
+        self._still.display()
 
     # What the view asks for
 
@@ -134,6 +164,10 @@ class ChatPanel(VBox):
             request_id=exchange.request_id,
         )
 
+    def _docked(self, message: incoming.Docked, files: list[bytes]) -> None:
+        if not message.done:
+            self._transcript.notice("This page has no dock for the panel: it stays here.")
+
     _ACTIONS: ClassVar[dict[type, Callable[..., None]]] = {
         incoming.Ask: _ask,
         incoming.Stop: _stop,
@@ -142,6 +176,7 @@ class ChatPanel(VBox):
         incoming.Edit: _edit,
         incoming.Version: _version,
         incoming.ShowSent: _show_sent,
+        incoming.Docked: _docked,
     }
 
     # For the controls
@@ -171,6 +206,12 @@ class ChatPanel(VBox):
         self._unwatch()
         self._stage.leave()
         super().close()
+
+
+def _docked_panels(shell: Any) -> list[ChatPanel]:
+    """The docked panel of a kernel, if there is one; kept on the shell, as its session is."""
+    found: list[ChatPanel] = vars(shell).setdefault("chat_magics_docked", [])
+    return found
 
 
 def _nothing() -> None:

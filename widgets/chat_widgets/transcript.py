@@ -39,6 +39,7 @@ class Transcript(anywidget.AnyWidget):
     limit = traitlets.Int(5000).tag(sync=True)
     accept = traitlets.List(traitlets.Unicode()).tag(sync=True)
     max_bytes = traitlets.Int(0).tag(sync=True)
+    height = traitlets.Unicode("").tag(sync=True)
 
     def __init__(
         self,
@@ -182,6 +183,14 @@ class Transcript(anywidget.AnyWidget):
     def sent(self, id: str, **what: Any) -> None:
         """Answers what exactly was sent."""
         self._tell("sent", id=id, **what)
+
+    def ask_for_dock(self, model_id: str) -> None:
+        """Asks the page to show a widget in a dock; it answers with `docked`.
+
+        Args:
+            model_id: of the whole panel.
+        """
+        self._tell("dock", model_id=model_id)
 
     def download(self, name: str, mime: str, content: bytes) -> None:
         """Has the browser save a file."""

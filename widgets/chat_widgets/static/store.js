@@ -4,7 +4,7 @@
  * Rows and state of one transcript; views listen to it.
  *
  * A view has a method per thing that can change: `reset`, `placed`, `removed`, `ordered`,
- * `changed`, `settled`, `waits`, `worked`, `refused`, `noticed`, `sent`.
+ * `changed`, `settled`, `waits`, `worked`, `refused`, `noticed`, `sent`, `docks`.
  */
 export class Store {
   #views = new Set();
@@ -110,6 +110,7 @@ export class Store {
     sent: (message) => this.#tell("sent", message),
     refused: (message) => this.#tell("refused", message),
     notice: ({ message }) => this.#tell("noticed", message),
+    dock: ({ model_id }) => [...this.#views][0]?.docks(model_id),
   };
 
   #place(id, after) {

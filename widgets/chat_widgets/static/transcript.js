@@ -177,6 +177,13 @@ class View {
     this.notice(text);
   }
 
+  /** Asks the page to show the panel in a dock, and tells whether it did. */
+  docks(model_id) {
+    const options = { bubbles: true, cancelable: true, composed: true, detail: { model_id } };
+    const done = !this.root.dispatchEvent(new CustomEvent("chat-magics:dock", options));
+    this.say({ type: "docked", done });
+  }
+
   unsentChanged() {
     this.unsent.show();
     this.log.showEmpty();
@@ -221,6 +228,8 @@ function initialize({ model }) {
 
 function render({ model, el }) {
   const { store } = ROOMS.get(model.get("uid"));
+  const height = model.get("height");
+  if (height) el.style.setProperty("--ct-height", height);
   const view = new View(model, el);
   const unwatch = store.watch(view);
   const showStatic = hideStaticTranscripts();
