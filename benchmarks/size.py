@@ -122,7 +122,7 @@ def rare(place: Place) -> list[Row]:
 
 
 def _searched(history: History, word: str) -> float:
-    query = read_query(word)[0]
+    query = read_query(word)
     started = time.perf_counter()
     found = history._store.read(lambda connection: find(connection, "", query, Filter(), 50))
     took = time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""The values that travel between the parts: Message, ChatRequest, Usage, Completion. All frozen."""
+"""The values that travel between the parts: Message, Image, ChatRequest, Usage, Completion. All frozen."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ import json
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
-__all__ = ["ChatRequest", "Completion", "Message", "Role", "Usage"]
+__all__ = ["ChatRequest", "Completion", "Image", "Message", "Role", "Usage"]
 
 Role = Literal["system", "user", "assistant"]
 
@@ -21,12 +28,39 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+class Image(_Value):
+    """An image that goes with a message.
+
+    Args:
+        mime: its type, such as `image/png`.
+        base64: its bytes.
+
+    Example:
+        >>> Image(mime="image/gif", base64="R0lGODlh").url
+        'data:image/gif;base64,R0lGODlh'
+    """
+
+    mime: str
+    base64: str = Field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """The whole image as a URL, as the APIs take it."""
+        return f"data:{self.mime};base64,{self.base64}"
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.base64) * 3 // 4 - self.base64[-2:].count("=")
+
+
 class Message(_Value):
     """One message of a conversation, in OpenAI's words.
 
     Args:
         role: `system`, `user` or `assistant`.
         content: the text.
+        images: those that go with the text.
 
     Example:
         >>> Message(role="user", content="Hello").model_dump()
@@ -35,6 +69,12 @@ class Message(_Value):
 
     role: Role
     content: str
+    images: tuple[Image, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = dump(self)
+        return values if self.images else {"role": self.role, "content": self.content}
 
 
 class Usage(_Value):
@@ -106,12 +146,18 @@ class ChatRequest(_Value):
             "base_url": self.base_url.rstrip("/"),
             "api": self.api,
             "model": self.model,
-            "messages": [[m.role, m.content] for m in self.messages],
+            "messages": [_canonical(message) for message in self.messages],
             "options": self.options,
             "owner": self.owner,
         }
         text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _canonical(message: Message) -> list[Any]:
+    """The message as a part of a key; without images it is as it was before there were any."""
+    images = [[image.mime, image.base64] for image in message.images]
+    return [message.role, message.content, images] if images else [message.role, message.content]
 
 
 class Completion(_Value):

@@ -116,7 +116,7 @@ def estimate_usage(messages: Sequence[Message], text: str) -> Usage:
     """The usage of an exchange, counted from its texts and marked as estimated.
 
     Args:
-        messages: those sent; each costs some tokens more than its text.
+        messages: those sent; each costs some tokens more than its text, and each image 1,000.
         text: the reply, as far as it came.
 
     Example:
@@ -124,7 +124,10 @@ def estimate_usage(messages: Sequence[Message], text: str) -> Usage:
         >>> usage.prompt_tokens, usage.completion_tokens, usage.estimated
         (11, 2, True)
     """
-    prompt = sum(estimate_tokens(m.content) + _TOKENS_PER_MESSAGE for m in messages)
+    prompt = sum(
+        estimate_tokens(m.content) + _TOKENS_PER_MESSAGE + len(m.images) * TOKENS_PER_IMAGE
+        for m in messages
+    )
     return Usage(
         prompt_tokens=prompt + _TOKENS_PER_REPLY,
         completion_tokens=estimate_tokens(text),

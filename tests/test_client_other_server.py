@@ -17,7 +17,7 @@ from tests.asking import asking, request_to, start
 TEXT = "Here is a **list**:\n\n- Grüße\n- 世界 🙂\n"
 GOOD = {"response": {"content": TEXT}, "chunkSize": 5}
 
-pytestmark = pytest.mark.aimock
+pytestmark = pytest.mark.npm
 
 
 def fixture(turn: int | None = None, **more: Any) -> dict[str, Any]:

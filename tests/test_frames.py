@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from chat_magics.frames import GROUPS, SCHEMA, empty, to_frame
 from chat_magics.history import History, bulk, reading, rows
+from chat_magics.history.filters import Filter
 from tests.frame_samples import START, awkward, checked, filled, sound
 
 DOCS = Path(__file__).parent.parent / "docs" / "frames.md"
@@ -111,6 +112,16 @@ def test_the_fast_way_shows_nobody_elses(path, history, by_arrow):
     assert list(history.messages()["content"]) == ["ours"]
     assert list(other.messages()["content"]) == ["theirs"]
     assert list(history.messages(owner="*")["content"]) == ["theirs", "ours"]
+    other.close()
+
+
+def test_who_begins_to_write_while_the_fast_way_reads_is_not_shown(path, history):
+    filled(history, [{}])
+    clauses = history._store.read(lambda connection: rows.bulk_clauses(connection, Filter(), ""))
+    other = History(path, owner="other", on_warning=pytest.fail)
+    filled(other, [{}])
+    query = select(*rows.asked_columns()).where(*clauses)
+    assert len(history._store.read(lambda connection: connection.execute(query).all())) == 1
     other.close()
 
 

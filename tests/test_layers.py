@@ -19,6 +19,7 @@ PACKAGE = "chat_magics"
 ORDER = [
     "messages",
     "errors",
+    "attachments",
     "config",
     "loading",
     "private_files",
@@ -190,6 +191,32 @@ def test_the_test_sees_imports_wherever_they_stand() -> None:
     seen = [name for node in walk(ast.parse(source)) for name in targets(node, package)]
     expected = ["a", "chat_magics.cli", "chat_magics.client", "d.e", "chat_magics.magics", "g"]
     assert sorted(seen) == sorted(expected)
+
+
+WIDGETS = ROOT.parent / "widgets" / "chat_widgets"
+
+
+def test_the_panel_uses_only_what_is_public() -> None:
+    """Of chat_magics the package and its rooms, and of those only what they name in __all__."""
+    private = []
+    for file in sorted(WIDGETS.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not node.module:
+                continue
+            if node.level or node.module.split(".")[0] != PACKAGE:
+                continue
+            public = importlib.import_module(node.module).__all__
+            rooms = ORDER if node.module == PACKAGE else []
+            private += [
+                f"{file.name}:{node.lineno} {alias.name}"
+                for alias in node.names
+                if node.module.count(".") > 1 or alias.name not in {*public, *rooms}
+            ]
+    assert private == []
+
+
+def test_the_core_knows_nothing_of_the_panel() -> None:
+    assert [line for _, target, line in imports() if target.startswith("chat_widgets")] == []
 
 
 LOADED = """

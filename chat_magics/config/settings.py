@@ -77,6 +77,10 @@ class ChatConfig(BaseSettings):
         default_factory=dict, description="further options of the API, sent as they are"
     )
     max_prompt_chars: int = Field(5000, ge=1, description="longest prompt, characters as typed")
+    max_attachment_kb: int = Field(
+        256, ge=1, description="largest text file that goes with a prompt, kB"
+    )
+    max_image_mb: int = Field(8, ge=1, description="largest image that goes with a prompt, MB")
     connect_timeout: float = Field(10.0, gt=0, description="seconds to reach the server")
     stall_timeout: float = Field(120.0, gt=0, description="longest gap between bytes, seconds")
     total_timeout: float = Field(600.0, gt=0, description="seconds a reply may take in all")

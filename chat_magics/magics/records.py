@@ -11,6 +11,7 @@ from IPython.core.error import UsageError
 
 from ..conversation import Conversation, Session
 from ..display.show import printable
+from ..frames.shown import shown
 from .arguments import Arguments, words_of
 
 if TYPE_CHECKING:
@@ -47,13 +48,14 @@ def history(session: Session, line: str) -> DataFrame:
     if parsed.all:
         if name:
             raise UsageError("%chat_history --all is all of it: name no conversation")
-        return session.history.messages(**filters)
+        return shown("messages", session.history.messages(**filters))
     conversation = Conversation.open(name, session=session) if name else session.conversation
     if not conversation.path:
         _print("Nothing was said yet in this conversation.")
     else:
         _tell(conversation)
-    return session.history.messages(exchanges=conversation.path, **filters)
+    found = session.history.messages(exchanges=conversation.path, **filters)
+    return shown("messages", found)
 
 
 def _tell(conversation: Conversation) -> None:
@@ -75,7 +77,7 @@ def search(session: Session, line: str) -> DataFrame:
     session.listing.shown(found["conversation"])
     if not len(found):
         _print("Nothing was found.")
-    return found
+    return shown("search", found)
 
 
 def conversations(session: Session, line: str) -> DataFrame | None:
@@ -91,7 +93,7 @@ def conversations(session: Session, line: str) -> DataFrame | None:
         raise UsageError(f"%chat_conversations knows no {words[0]!r}; it knows {known}")
     found = session.history.conversations(**_filters(parser.parse(line)))
     session.listing.shown(found["id"])
-    return found
+    return shown("conversations", found)
 
 
 def _open(session: Session, words: list[str]) -> None:

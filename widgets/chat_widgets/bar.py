@@ -36,17 +36,19 @@ class Bar(VBox):
             "Files": Files(panel),
             "Analytics": Dashboard(panel),
         }
+        self.model = Label().add_class("chat-magics-model")
+        self.options.model.observe(lambda _: self._show_model(), "value")
         self.new = Button(description="New", tooltip="Start a new conversation")
         self.new.on_click(lambda _: panel.start_anew())
         self.buttons = {name: self._drawer_button(name) for name in self.drawers}
         self._open: str | None = None
-        controls = [self.title, self.new, *self.buttons.values()]
+        controls = [self.title, self.model, self.new, *self.buttons.values()]
         self._row = HBox(controls).add_class("chat-magics-bar")
         super().__init__([self._row])
         self.refresh()
 
     def _drawer_button(self, name: str) -> Button:
-        button = Button(description=name)
+        button = Button(description=name, tooltip=f"{name}: open or close")
         button.on_click(lambda _: self.toggle(name))
         return button
 
@@ -56,7 +58,7 @@ class Bar(VBox):
             self.drawers["Analytics"].left()
         self._open = None if self._open == name else name
         for each, button in self.buttons.items():
-            button.button_style = "primary" if each == self._open else ""
+            (button.add_class if each == self._open else button.remove_class)("chat-magics-open")
         if self._open is None:
             self.children = [self._row]
             return
@@ -78,5 +80,15 @@ class Bar(VBox):
     def refresh(self) -> None:
         """Shows what is open now."""
         self.refresh_title()
+        self._show_model()
         if self._open is not None:
             self.drawers[self._open].opened()
+
+    def settled(self) -> None:
+        """Takes in that a reply ended: its title, the budget, the figures."""
+        self.refresh_title()
+        if self._open in ("Options", "Analytics"):
+            self.drawers[self._open].opened()
+
+    def _show_model(self) -> None:
+        self.model.value = self.options.model.value.strip() or self._panel.session.config.model

@@ -5,10 +5,12 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from ipywidgets import HTML, Image, Label, ToggleButtons, VBox
+from ipywidgets import HTML, Image, ToggleButtons, VBox
 
 from chat_magics import ChatError
 from chat_magics.frames import readable
+
+from .said import Said
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -33,7 +35,7 @@ class Dashboard(VBox):
         self.table = HTML()
         self.plot = Image(format="png")
         self.measures = Label()
-        self.said = Label()
+        self.said = Said()
         self.scope.observe(lambda _: self.opened(), "value")
         super().__init__([self.scope, self.table, self.plot, self.measures, self.said])
 

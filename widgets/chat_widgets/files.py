@@ -6,10 +6,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ipywidgets import Button, Checkbox, Dropdown, FileUpload, HBox, Label, VBox
+from ipywidgets import Button, Checkbox, Dropdown, FileUpload, HBox, VBox
 
 from chat_magics import ChatError
 from chat_magics.export import FORMATS, load
+
+from .said import Said
 
 if TYPE_CHECKING:
     from .panel import ChatPanel
@@ -41,7 +43,7 @@ class Files(VBox):
         self.everything = Checkbox(value=False, description="All conversations", indent=False)
         self.download = Button(description="Download")
         self.upload = FileUpload(multiple=False, description="Import a file")
-        self.said = Label()
+        self.said = Said()
         self.download.on_click(self._download)
         self.upload.observe(self._import, "value")
         row = HBox([self.format, self.everything, self.download, self.upload])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ipywidgets import Checkbox, Combobox, HBox, Label, Text, Textarea, VBox
+from ipywidgets import Checkbox, Combobox, HBox, Text, Textarea, VBox
 
 from chat_magics import ChatError
 from chat_magics.conversation import Ask
+
+from .said import Said
 
 if TYPE_CHECKING:
     from .panel import ChatPanel
@@ -45,10 +47,10 @@ class Options(VBox):
             value=config.cache, description="Use cached replies", indent=False
         )
         self.refresh = Checkbox(value=False, description="Ask anew, past the cache", indent=False)
-        self.budget = Label()
+        self.budget = Said()
         for field in (self.model, self.temperature, self.max_tokens, self.system):
             field.layout.width = "auto"
-        checks = HBox([self.use_cache, self.refresh]).add_class("chat-magics-checks")
+        checks = HBox([self.use_cache, self.refresh]).add_class("chat-magics-actions")
         super().__init__(
             [self.model, self.temperature, self.max_tokens, self.system, checks, self.budget]
         )

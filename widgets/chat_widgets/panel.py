@@ -94,7 +94,7 @@ class ChatPanel(VBox):
 
     def _settled(self) -> None:
         self._still.update()
-        self._bar.refresh_title()
+        self._bar.settled()
 
     def ask(self, prompt: str, **options: Any) -> Any:
         """Asks as if it was typed; arguments as for `Conversation.ask`. Gives the reply, sent."""

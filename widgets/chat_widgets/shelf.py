@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ipywidgets import Button, HBox, Label, Select, Text, VBox
+from ipywidgets import Button, HBox, Select, Text, VBox
 
 from chat_magics import ChatError, Conversation
+
+from .said import Said
 
 if TYPE_CHECKING:
     from chat_magics.history import ConversationRecord
@@ -35,7 +37,7 @@ class Shelf(VBox):
         )
         self.list = Select(options=(), rows=8)
         self.name = Text(placeholder="a new name", continuous_update=False)
-        self.said = Label()
+        self.said = Said()
         for field in (self.search, self.list, self.name):
             field.layout.width = "auto"
         actions = [

@@ -36,13 +36,14 @@ def script(entry: str = "transcript.js") -> str:
 
 
 def style() -> str:
-    """The style sheet of replies and of the transcript around them.
+    """The style sheet of replies, of the transcript around them and of the controls above.
 
     Example:
         >>> ".ct-root" in style()
         True
     """
-    return STYLE + (STATIC / "transcript.css").read_text(encoding="utf-8")
+    sheets = ("transcript.css", "panel.css")
+    return STYLE + "".join((STATIC / name).read_text(encoding="utf-8") for name in sheets)
 
 
 def _join(name: str, joined: dict[str, str]) -> None:
