@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
-    from ..export import Exported, Transcript
+    from ..export import Exported, Prompts, Transcript
     from ..history import ConversationRecord, Exchange, History
     from .session import Session
 
@@ -102,6 +102,7 @@ class AsData:
         format: str | None = None,
         force: bool = False,
         everything: bool = False,
+        prompts: Prompts = "cells",
     ) -> Exported:
         """Writes the conversation into a file, all versions of every exchange with it.
 
@@ -111,6 +112,7 @@ class AsData:
                 path where None.
             force: overwrite a file that is there.
             everything: all conversations of this history.
+            prompts: in a notebook, `cells` that ask again when they are run, or `markdown`.
 
         Returns:
             where it is, and how much.
@@ -126,6 +128,7 @@ class AsData:
             format=format,
             force=force,
             secrets=self.session.secrets(),
+            prompts=prompts,
         )
 
     def _transcripts(self, everything: bool) -> Iterator[Transcript]:

@@ -9,6 +9,7 @@ harmless, `files.py` writes whole or not at all. `openai_archive.py`, `llm_logs.
 
 from chat_magics.export.csv_file import read_csv
 from chat_magics.export.formats import FORMATS
+from chat_magics.export.notebook_file import Prompts
 from chat_magics.export.parquet_file import write_parquet
 from chat_magics.export.reading import Loaded, load
 from chat_magics.export.transcript import Transcript, Unread
@@ -18,6 +19,7 @@ __all__ = [
     "FORMATS",
     "Exported",
     "Loaded",
+    "Prompts",
     "Transcript",
     "Unread",
     "export",

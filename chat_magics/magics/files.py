@@ -22,6 +22,7 @@ def write(session: Session, line: str) -> None:
     parser.add_argument("-f", "--format")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--force", action="store_true")
+    parser.add_argument("--prompts", choices=("cells", "markdown"), default="cells")
     parsed = parser.parse(line)
     if parsed.file is None:
         raise UsageError("%chat_export needs a file: %chat_export talk.md, or - to print")
@@ -35,6 +36,7 @@ def write(session: Session, line: str) -> None:
         format=parsed.format or ("markdown" if to_screen else None),
         force=parsed.force,
         everything=parsed.all,
+        prompts=parsed.prompts,
     )
     if not to_screen:
         talks = _counted(done.conversations, "conversation")

@@ -121,7 +121,8 @@ class RecordMagics(Magics):
             %chat_export -
 
         The ending tells the format, or `--format`; `-` prints. A file that is there is left as it
-        is without `--force`.
+        is without `--force`. In a notebook, prompts are `%%chat` cells, which ask again when they
+        are run, or text with `--prompts markdown`.
         """
         with one_line_errors():
             from .files import write
