@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from . import report, size
+from . import panel, report, size
 from .cells import display_growth, first_question, iopub
 from .hits import cache_hit
 from .pairs import Row
@@ -40,21 +40,32 @@ _SIZE: dict[str, Callable[[Place], list[Row]]] = {
 }
 """Of a history of 1,000,000 messages, which takes minutes to make: measured when asked for."""
 
+_PANEL: dict[str, Callable[[Place], list[Row]]] = {
+    "panel_reply": panel.reply,
+    "panel_history": panel.history,
+}
+"""Of the panel in real JupyterLab, which takes minutes and a browser: measured when asked for."""
+
+_PARTS = {"figures": _FIGURES, "size": _SIZE, "panel": _PANEL}
+_ALL = _FIGURES | _SIZE | _PANEL
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures what was named, or all."""
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
-    known = _FIGURES | _SIZE
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
-    parser.add_argument("--size", action="store_true", help=f"those of size: {', '.join(_SIZE)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_ALL))
+    parts = parser.add_mutually_exclusive_group()
+    for part in ("size", "panel"):
+        help = f"those of {part}: {', '.join(_PARTS[part])}"
+        parts.add_argument(f"--{part}", dest="part", action="store_const", const=part, help=help)
     given = parser.parse_args(arguments)
-    names = given.names
-    if unknown := set(names) - set(known):
-        parser.error(f"no figure {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    rows = _measured(names or list(_SIZE if given.size else _FIGURES))
+    names, part = given.names, given.part or "figures"
+    if unknown := set(names) - set(_ALL):
+        parser.error(f"no figure {', '.join(sorted(unknown))}; there are {', '.join(_ALL)}")
+    rows = _measured(names or list(_PARTS[part]))
     print(report.table(rows))
     if not names:
-        report.write(rows, part="size" if given.size else "figures")
+        report.write(rows, part=part)
     return 0 if all(row.ok for row in rows) else 1
 
 
@@ -63,7 +74,7 @@ def _measured(names: Sequence[str]) -> list[Row]:
     with prepared() as place:
         for name in names:
             started = time.perf_counter()
-            rows += (_FIGURES | _SIZE)[name](place)
+            rows += _ALL[name](place)
             print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
     return rows
 

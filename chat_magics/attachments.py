@@ -1,4 +1,4 @@
-"""Files that go with a prompt: which are taken, judged by what is in them, and how they are sent."""
+"""Files that go with a prompt: which are taken, by what is in them, and how text is sent."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def _checked(name: str, mime: str, content: bytes, size: int, limits: Limits) ->
 def _check_size(name: str, size: int, most: int, what: str, setting: str) -> None:
     if size > most:
         raise InvalidRequest(
-            f"{name} has {readable_size(size)}, and {what} may have {readable_size(most)}: "
+            f"{name} has {size:,} bytes, and {what} may have {most:,}: "
             f"make it smaller, or %chat_config {setting}"
         )
 
@@ -269,10 +269,9 @@ def readable_size(size: int) -> str:
     """Bytes for a person's eye.
 
     Example:
-        >>> [readable_size(size) for size in (512, 1_500, 256_000, 3_140_000)]
-        ['512 B', '1.5 kB', '256 kB', '3.1 MB']
+        >>> [readable_size(size) for size in (512, 256_000, 3_140_000)]
+        ['512 B', '256 kB', '3.1 MB']
     """
-    if size < 1000:
+    if size < 1_000:
         return f"{size} B"
-    unit, value = ("kB", size / 1000) if size < 1_000_000 else ("MB", size / 1_000_000)
-    return f"{value:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{size / 1_000:.0f} kB" if size < 1_000_000 else f"{size / 1_000_000:.1f} MB"

@@ -1,4 +1,4 @@
-"""The values that travel between the parts: Message, Image, ChatRequest, Usage, Completion. All frozen."""
+"""The values that travel between the parts, all frozen: Message, ChatRequest, Completion…"""
 
 from __future__ import annotations
 

@@ -15,7 +15,18 @@ from urllib.parse import urlsplit
 
 from chat_magics.messages import Message, Usage
 
-__all__ = ["estimate_tokens", "estimate_usage", "estimates", "format_cost", "price", "source"]
+__all__ = [
+    "TOKENS_PER_IMAGE",
+    "estimate_tokens",
+    "estimate_usage",
+    "estimates",
+    "format_cost",
+    "price",
+    "source",
+]
+
+TOKENS_PER_IMAGE = 1_000
+"""A flat estimate: by model and size an image is 70 to 2,500 tokens."""
 
 # Kana, CJK ideographs with their extensions and compatibility forms, Hangul.
 _CJK = re.compile(

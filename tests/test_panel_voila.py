@@ -29,8 +29,9 @@ def model() -> Iterator[ChatServer]:
 @pytest.fixture(scope="module")
 def voila(tmp_path_factory: pytest.TempPathFactory, model: ChatServer) -> Iterator[Voila]:
     folder = tmp_path_factory.mktemp("voila")
-    settings = {"CHAT_MAGICS_BASE_URL": model.url, "CHAT_MAGICS_MODEL": "test-model"}
-    with Voila(folder, PAGE, **settings) as started:
+    settings = {"BASE_URL": model.url, "MODEL": "test-model", "CACHE": "0"}
+    environment = {f"CHAT_MAGICS_{name}": value for name, value in settings.items()}
+    with Voila(folder, PAGE, **environment) as started:
         yield started
         assert "Traceback" not in started.log
 
@@ -86,8 +87,10 @@ def test_stop_keeps_what_came(visit: Visit, model: ChatServer) -> None:
 
 def test_stop_before_the_first_token_gives_the_box_back(visit: Visit, model: ChatServer) -> None:
     model.script(Reply("never seen", stall_after=0))
+    asked = len(model.posts)
     visit.box.fill("Stop me at once")
     visit.box.press("Enter")
+    model.until(lambda: len(model.posts) > asked)
     visit.page.get_by_role("button", name="Stop").click()
     expect(visit.page.get_by_role("button", name="Send", exact=True)).to_be_visible()
     model.release()

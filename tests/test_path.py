@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from chat_magics.conversation.path import Cell, find_place, messages_of, stale
 from chat_magics.errors import NotFound
 from chat_magics.history import Exchange
+from chat_magics.messages import Message
 
 
 class Talk:
@@ -32,7 +33,9 @@ class Talk:
         place = find_place(
             self.path, self.exchanges, cell=asking, replaces=replaces, cut=cut, alone=alone
         )
-        _, context = messages_of(place.before, self.exchanges, None, prompt)
+        _, context = messages_of(
+            place.before, self.exchanges, None, Message(role="user", content=prompt), {}
+        )
         self.exchanges[prompt] = Exchange(
             id=prompt,
             conversation="c",
@@ -156,7 +159,9 @@ def test_replies_to_an_older_version_are_stale(talk: Talk):
 
 
 def test_messages_hold_system_first_then_each_turn_then_the_prompt(talk: Talk):
-    messages, context = messages_of(talk.path, talk.exchanges, "Be brief", "d")
+    messages, context = messages_of(
+        talk.path, talk.exchanges, "Be brief", Message(role="user", content="d"), {}
+    )
     assert [m.role for m in messages] == ["system", *["user", "assistant"] * 3, "user"]
     assert [m.content for m in messages if m.role == "user"] == ["a", "b", "c", "d"]
     assert context == ("a", "b", "c")

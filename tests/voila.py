@@ -25,7 +25,11 @@ from typing_extensions import Self
 from tests.closing import Closing
 from tests.lab import CHROMIUM, FLAGS, HERE
 
-EXTENSIONS = ("anywidget", "@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8")
+EXTENSIONS = (
+    "anywidget",
+    "@jupyter-widgets/jupyterlab-manager",
+    "@voila-dashboards/widgets-manager8",
+)
 TEMPLATE_LINKS = re.compile(
     r"https://[\w.]+/npm/@fortawesome/fontawesome-free@(?:\^|%5E)5/css/(all|v4-shims)\.min\.css"
 )
@@ -103,11 +107,12 @@ class Voila(Closing):
 
 @dataclass
 class Visit:
-    """The page of a visitor, with what it complained of and whom it asked."""
+    """The page of a visitor, with what it complained of, whom it asked, and its sockets."""
 
     page: Page
     errors: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
+    sockets: list[str] = field(default_factory=list)
 
     @property
     def box(self) -> Locator:
@@ -151,6 +156,7 @@ def visited(voila: Voila, *, width: int = 1180, height: int = 900) -> Iterator[V
         page.on("console", lambda m: visit.errors.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: visit.errors.append(str(error)))
         page.on("request", lambda r: None if _known(r.url) else visit.outside.append(r.url))
+        page.on("websocket", lambda socket: visit.sockets.append(socket.url))
         page.goto(voila.url)
         visit.box.wait_for(timeout=60_000)
         visit.errors[:] = [error for error in visit.errors if error != REFUSED]

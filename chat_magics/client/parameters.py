@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ChatError, InvalidOption, InvalidRequest
-from ..messages import ChatRequest
+from ..messages import ChatRequest, Message
 
-__all__ = ["Adaption", "check_options", "check_text"]
+__all__ = ["Adaption", "check_options", "check_text", "wire_messages"]
 
 _OURS = {
     "messages": "the prompt",
@@ -91,6 +91,27 @@ def _check_json(name: str, value: Any) -> None:
         raise InvalidOption(
             f"option {name} must be JSON, with finite numbers", param=name
         ) from None
+
+
+def wire_messages(request: ChatRequest) -> list[dict[str, Any]]:
+    """The messages as the API takes them: with images in parts, else as plain text."""
+    parts = _response_parts if request.api == "responses" else _chat_parts
+    return [
+        {"role": message.role, "content": parts(message) if message.images else message.content}
+        for message in request.messages
+    ]
+
+
+def _chat_parts(message: Message) -> list[dict[str, Any]]:
+    images = [{"type": "image_url", "image_url": {"url": each.url}} for each in message.images]
+    return [{"type": "text", "text": message.content}, *images]
+
+
+def _response_parts(message: Message) -> list[dict[str, Any]]:
+    images = [
+        {"type": "input_image", "image_url": each.url, "detail": "auto"} for each in message.images
+    ]
+    return [{"type": "input_text", "text": message.content}, *images]
 
 
 class Adaption:

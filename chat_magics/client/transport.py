@@ -21,6 +21,7 @@ from ..retry import translate
 from ..stream import ChatDecoder, Decoder, ResponsesDecoder
 from ..telemetry import redacted
 from .headers import default_headers
+from .parameters import wire_messages
 from .redirects import hooks
 
 __all__ = ["Streamed", "Taking", "Transport"]
@@ -122,7 +123,7 @@ class Transport:
             raise self._presentable(told) from None
 
     def _call(self, request: ChatRequest, body: dict[str, Any]) -> tuple[Decoder, Any]:
-        messages: Any = [{"role": m.role, "content": m.content} for m in request.messages]
+        messages: Any = wire_messages(request)
         if request.api == "responses":
             call = self._client.responses.with_streaming_response.create(
                 model=request.model,

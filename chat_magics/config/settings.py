@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, JsonValue, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ..attachments import Limits
+
 __all__ = ["OPENAI_URL", "PREFIX", "ChatConfig", "default_home", "is_sendable"]
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -168,6 +170,11 @@ class ChatConfig(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Takes values from `resolve` alone, which knows where each came from."""
         return (init_settings,)
+
+    @property
+    def file_limits(self) -> Limits:
+        """How large a file that goes with a prompt may be."""
+        return Limits(self.max_attachment_kb * 1_000, self.max_image_mb * 1_000_000)
 
     @property
     def host(self) -> str:

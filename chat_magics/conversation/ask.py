@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..attachments import MOST_FILES, Attachment
 from ..client.parameters import check_options, check_text
 from ..errors import InvalidRequest, PromptTooLong
 from ..history import Surface
@@ -31,6 +32,7 @@ class Ask:
         replaces: the exchange that it regenerates or edits.
         cut: it edits: what follows `replaces` leaves the path.
         exact: `options` are all there is: those of the settings are not added.
+        attachments: files that go with the prompt.
     """
 
     prompt: str
@@ -45,6 +47,7 @@ class Ask:
     replaces: str | None = None
     cut: bool = False
     exact: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
     def check(self, longest: int) -> None:
         """Refuses what cannot be sent, before anything is.
@@ -70,6 +73,10 @@ class Ask:
                 f"shorten it, or %chat_config max_prompt_chars {length}"
             )
         check_text(self.prompt, "the prompt")
+        if len(self.attachments) > MOST_FILES:
+            raise InvalidRequest(
+                f"{len(self.attachments)} files are attached, and {MOST_FILES} can be: attach fewer"
+            )
         if self.system:
             check_text(self.system, "the system prompt")
         check_options(self.options)

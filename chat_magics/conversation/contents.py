@@ -6,11 +6,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ChatError
+from ..messages import Message
+from .attached import earlier_images
 from .path import branch, messages_of, stale
 
 if TYPE_CHECKING:
     from ..history import ConversationRecord, Exchange
-    from ..messages import Message
     from .reply import Reply
     from .session import Session
     from .state import State
@@ -90,7 +91,9 @@ class Contents:
         context = exchange.context
         known = self.session.store_now(lambda history: history.load_exchanges(ids=context))
         by_id = {each.id: each for each in known}
-        return messages_of(context, by_id, exchange.system, exchange.sent)[0]
+        images = self.session.store_now(lambda h: earlier_images([*known, exchange], h))
+        asked = Message(role="user", content=exchange.sent, images=images.get(exchange.id, ()))
+        return messages_of(context, by_id, exchange.system, asked, images)[0]
 
     def stale(self) -> frozenset[str]:
         """Ids of exchanges asked with an older version of what stands before them."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..attachments import with_files
 from ..display import current_cell
 from ..errors import NotFound
-from ..messages import ChatRequest
+from ..messages import ChatRequest, Image, Message
 from .ask import Ask, api_options
+from .attached import File, earlier_images, files_of, given_files
 from .contents import Contents
 from .data import AsData
 from .path import Cell, find_place, messages_of
@@ -19,6 +21,7 @@ from .state import State
 from .turn import Turn
 
 if TYPE_CHECKING:
+    from ..attachments import Attachment
     from ..history import ConversationRecord, Exchange, Status
 
 __all__ = ["Conversation"]
@@ -93,6 +96,7 @@ class Conversation(Contents, AsData):
         alone: bool = False,
         refresh: bool = False,
         use_cache: bool | None = None,
+        attachments: Sequence[File] = (),
     ) -> Reply:
         """The reply to a prompt; it is sent when it is looked at.
 
@@ -106,16 +110,32 @@ class Conversation(Contents, AsData):
             alone: send it without context, and keep it out of the context of what follows.
             refresh: ask the server even where the cache has an answer.
             use_cache: False neither reads nor writes the cache; None as configured.
+            attachments: paths of text files and images that go with it, read now.
 
         Raises:
+            NotFound: a file is not there.
+            InvalidRequest: a file is empty, too large, or neither text nor an image.
             PromptTooLong: the message says how long it is and which setting limits it.
             InvalidOption: an option is unknown or out of range.
             ConfigError: a setting does not make sense.
         """
         given = api_options(options, temperature=temperature, max_tokens=max_tokens)
-        cached = use_cache is not False
-        ask = Ask(prompt, model, system, given, alone, refresh, cached, cell=_asking_cell())
+        ask = Ask(
+            prompt,
+            model,
+            system,
+            given,
+            alone,
+            refresh,
+            use_cache=use_cache is not False,
+            cell=_asking_cell(),
+            attachments=self._given(attachments),
+        )
         return self.reply_to(ask)
+
+    def _given(self, files: Sequence[File]) -> tuple[Attachment, ...]:
+        self.session.refresh()
+        return given_files(files, self.session.config)
 
     async def ask_async(self, prompt: str, **options: Any) -> Reply:
         """The whole reply, where one is in async code; arguments as for `ask`.
@@ -153,6 +173,7 @@ class Conversation(Contents, AsData):
             "options": old.options,
             "exact": True,
             "surface": old.surface,
+            "attachments": self.session.store_now(lambda history: files_of(old, history)),
             **options,
         }
         cell = Cell(old.cell, old.execution) if old.cell and old.execution else None
@@ -191,7 +212,11 @@ class Conversation(Contents, AsData):
             alone=ask.alone,
         )
         likely, guessed = self.session.client.likely_model()
-        request = self.request(ask, place.before, exchanges, ask.model or likely)[0]
+        before = [exchanges[id] for id in place.before]
+        images = self.session.store_now(
+            lambda h: earlier_images([each for each in before if each.answered], h)
+        )
+        request = self.request(ask, place.before, exchanges, images, ask.model or likely)[0]
         return self.session.plan(
             request,
             self.id,
@@ -200,12 +225,22 @@ class Conversation(Contents, AsData):
         )
 
     def request(
-        self, ask: Ask, before: Sequence[str], exchanges: Mapping[str, Exchange], model: str
+        self,
+        ask: Ask,
+        before: Sequence[str],
+        exchanges: Mapping[str, Exchange],
+        images: Mapping[str, tuple[Image, ...]],
+        model: str,
     ) -> tuple[ChatRequest, tuple[str, ...]]:
         """What goes on the wire for an ask, and the ids of the exchanges it is sent with."""
         config = self.session.config
         system = config.system if ask.system is None else ask.system
-        messages, context = messages_of(before, exchanges, system, ask.prompt)
+        asked = Message(
+            role="user",
+            content=with_files(ask.prompt, ask.attachments),
+            images=tuple(file.image for file in ask.attachments if file.kind == "image"),
+        )
+        messages, context = messages_of(before, exchanges, system, asked, images)
         defaults = self.session.default_options()
         request = ChatRequest(
             base_url=config.base_url,

@@ -137,7 +137,8 @@ class AsData:
         history = self.history
         records = history.load_conversations(limit=None) if everything else [self.record]
         for record in records:
-            yield Transcript(record, tuple(history.load_exchanges(record.id)))
+            asked = history.load_exchanges(record.id)
+            yield Transcript(record, tuple(history.with_files(asked)))
 
 
 def _check_whole(exchange: Exchange, messages: Mapping[str, str]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import NotFound
-from ..messages import Message
+from ..messages import Image, Message
 
 if TYPE_CHECKING:
     from ..history import Exchange
@@ -114,16 +114,27 @@ def _standing(path: Sequence[str], exchanges: Mapping[str, Exchange], id: str) -
 
 
 def messages_of(
-    before: Sequence[str], exchanges: Mapping[str, Exchange], system: str | None, sent: str
+    before: Sequence[str],
+    exchanges: Mapping[str, Exchange],
+    system: str | None,
+    asked: Message,
+    images: Mapping[str, tuple[Image, ...]],
 ) -> tuple[tuple[Message, ...], tuple[str, ...]]:
-    """The messages to send, and the ids of the exchanges among them: those that were answered."""
+    """The messages to send, and the ids of the exchanges among them: those that were answered.
+
+    Args:
+        before: ids of the exchanges in front of it, oldest first.
+        exchanges: what is known of those.
+        system: the system prompt, where there is one.
+        asked: the prompt as it is sent.
+        images: by id, what went with the prompts of those exchanges: the API remembers none.
+    """
     context = tuple(id for id in before if exchanges[id].answered)
     messages = [Message(role="system", content=system)] if system else []
     for id in context:
-        messages.append(Message(role="user", content=exchanges[id].sent))
-        messages.append(Message(role="assistant", content=exchanges[id].text))
-    messages.append(Message(role="user", content=sent))
-    return tuple(messages), context
+        earlier = Message(role="user", content=exchanges[id].sent, images=images.get(id, ()))
+        messages += [earlier, Message(role="assistant", content=exchanges[id].text)]
+    return (*messages, asked), context
 
 
 def branch(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ChatError
-from ..history import Exchange, Status
+from ..history import AttachmentInfo, Exchange, Status
 from ..history.exchange import now
 from ..messages import ChatRequest, Completion, Usage
 from ..telemetry import RequestRecord, host_of
@@ -63,6 +63,7 @@ def begun(
         cell=ask.cell.id if ask.cell else None,
         execution=ask.cell.execution if ask.cell else None,
         supersedes=supersedes,
+        attachments=tuple(AttachmentInfo.of(file) for file in ask.attachments),
     )
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..client import Event, Restarted, Sending, Text, Waiting
 from ..errors import ChatError, NotFound
 from ..history import Exchange, PathMoved, Status
-from ..messages import ChatRequest, Completion, Usage
+from ..messages import ChatRequest, Completion, Image, Usage
 from .ask import Ask
+from .attached import earlier_images
 from .partial import Partial
 from .path import Place, find_place
 from .record import begun, ended
@@ -141,17 +142,27 @@ class Turn:
         state, ask = self._state, self._ask
         before = await state.load()
         place = self._find_place()
-        request, context = self._conversation.request(ask, place.before, state.known, model)
+        images = await self._images(place.before)
+        request, context = self._conversation.request(ask, place.before, state.known, images, model)
         exchange = begun(self._reply.id, before.id, ask, request, context, place.supersedes)
         self._place, self._reply.sent_messages = place, request.messages
         path = place.with_exchange(exchange.id) if place.at_once else state.path
         record = await self._session.store(
             lambda history: history.begin(exchange, before, path, before.path)
         )
+        exchange = exchange.without_files()  # history keeps those
         state.took(exchange, record)
         self._reply.exchange = exchange
         self._began = time.monotonic()
         return request
+
+    async def _images(self, before: Sequence[str]) -> Mapping[str, tuple[Image, ...]]:
+        """Those of earlier prompts; history is asked only where there are any."""
+        earlier = [self._state.known[id] for id in before]
+        earlier = [each for each in earlier if each.attachments and each.answered]
+        if not earlier:
+            return {}
+        return await self._session.store(lambda history: earlier_images(earlier, history))
 
     def _find_place(self) -> Place:
         ask, state = self._ask, self._state

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..messages import Message, Role
+from ..messages import Image, Message, Role
 
 __all__ = ["MODELS", "Asked", "Refused", "read_chat", "read_responses"]
 
@@ -20,6 +20,9 @@ _ROLES: Mapping[str, Role] = {
     "user": "user",
     "assistant": "assistant",
 }
+
+_IMAGES = ("image_url", "input_image")
+"""What a part of a message with an image is called, by the API."""
 
 
 class Refused(Exception):
@@ -138,11 +141,26 @@ def _message(item: Any, place: str) -> Message:
         known = ", ".join(_ROLES)
         raise Refused(f"'{place}' must have a role; one of: {known}.", param=f"{place}.role")
     content = item.get("content")
+    images: tuple[Image, ...] = ()
     if isinstance(content, list):
-        content = "".join(str(p.get("text", "")) for p in content if isinstance(p, dict))
+        parts = [part for part in content if isinstance(part, dict)]
+        images = tuple(_image(part, place) for part in parts if part.get("type") in _IMAGES)
+        content = "".join(str(part.get("text", "")) for part in parts)
     if not isinstance(content, str):
         raise Refused(f"'{place}' must have a text as its content.", param=f"{place}.content")
-    return Message(role=_ROLES[item["role"]], content=content)
+    return Message(role=_ROLES[item["role"]], content=content, images=images)
+
+
+def _image(part: dict[str, Any], place: str) -> Image:
+    url = part.get("image_url")
+    url = url.get("url") if isinstance(url, dict) else url
+    head, _, data = str(url).partition(";base64,")
+    if not head.startswith("data:image/") or not data:
+        raise Refused(
+            f"'{place}' must have its images as data:image/...;base64, URLs.",
+            param=f"{place}.content",
+        )
+    return Image(mime=head.removeprefix("data:"), base64=data)
 
 
 def _flag(body: dict[str, Any], name: str) -> bool:

@@ -66,9 +66,11 @@ def _last_of_user(messages: Sequence[Message]) -> str:
 def _received(messages: Sequence[Message]) -> str:
     words = messages[-1].content.split()
     start = " ".join(words[:8])[:60] + ("…" if len(words) > 8 else "")
+    images = len(messages[-1].images)
+    unseen = f" It brings {images} image{'s'[: images > 1]}, which I cannot see." if images else ""
     if len(messages) == 1:
-        return f"You sent 1 message; it begins «{start}»."
-    return f"You sent {len(messages)} messages; the last one begins «{start}»."
+        return f"You sent 1 message; it begins «{start}».{unseen}"
+    return f"You sent {len(messages)} messages; the last one begins «{start}».{unseen}"
 
 
 def _text(topic: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from chat_magics.export.transcript import Transcript
+from chat_magics.history.attachment_info import AttachmentInfo
 from chat_magics.history.exchange import ConversationRecord, Exchange
 
 __all__ = ["MASK", "Cleaner"]
@@ -67,7 +68,23 @@ class Cleaner:
     def _exchange(self, exchange: Exchange) -> Exchange:
         url = _USER_OF_URL.sub("", re.split("[?#]", exchange.base_url)[0])
         outgoing = {"owner": "", "base_url": url}
-        return self._cleaned(exchange.model_copy(update=outgoing))
+        return self._cleaned(exchange.model_copy(update=outgoing | self._files(exchange)))
+
+    def _files(self, exchange: Exchange) -> dict[str, Any]:
+        """The files without secrets in their names and texts; an image is left as it is."""
+        if not exchange.attachments:
+            return {}
+        return {"attachments": tuple(self._file(info) for info in exchange.attachments)}
+
+    def _file(self, info: AttachmentInfo) -> AttachmentInfo:
+        content = info.content
+        if content is not None and info.kind == "text":
+            content = self.text(content.decode("utf-8", "surrogateescape")).encode(
+                "utf-8", "surrogateescape"
+            )
+        size = info.size if content is None else len(content)
+        update = {"name": self.text(info.name), "content": content, "size": size}
+        return info.model_copy(update=update)
 
     def _cleaned(self, value: _Value) -> _Value:
         changed = {}

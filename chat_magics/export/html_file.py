@@ -9,7 +9,7 @@ from typing import TextIO
 from chat_magics.caption import caption, heading
 from chat_magics.export.page import FOOT, HEAD
 from chat_magics.export.transcript import Transcript
-from chat_magics.export.values import in_and_out
+from chat_magics.export.values import attached_line, in_and_out
 from chat_magics.history.exchange import ConversationRecord, Exchange
 from chat_magics.markdown import to_html, wrap
 from chat_magics.markdown.sanitise import normalise
@@ -56,6 +56,8 @@ def _turn(exchange: Exchange, system_before: str | None) -> str:
         parts.append(_folded("System prompt", exchange.system))
     parts.append('<h2 class="unseen">You</h2>')
     parts.append(f'<div class="prompt text" dir="auto">{_text(exchange.prompt)}</div>')
+    if exchange.attachments:
+        parts.append(f'<p class="quiet">{_text(attached_line(exchange))}</p>')
     parts.append('<h2 class="unseen">Assistant</h2>')
     if exchange.reasoning:
         parts.append(_folded("Thoughts", exchange.reasoning))

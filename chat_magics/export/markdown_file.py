@@ -21,6 +21,7 @@ from chat_magics.export.fences import left_open
 from chat_magics.export.transcript import Transcript, Unread
 from chat_magics.export.values import (
     VERSION,
+    attached_line,
     check_version,
     conversation_values,
     exchange_values,
@@ -67,6 +68,8 @@ def _write_exchange(exchange: Exchange, place: int, out: TextIO) -> None:
     shown = {name: values.pop(name, "") for name in ("prompt", "text")}
     out.write("\n" + _mark("exchange", {"place": place, **values}))
     out.write(f"\n## You\n\n{_framed('prompt', shown['prompt'])}")
+    if exchange.attachments:
+        out.write(f"\n*{_plain(attached_line(exchange))}*\n")
     out.write(f"\n## Assistant\n\n{_framed('text', shown['text'])}")
     out.write(f"\n*{_plain(caption(exchange, dated=True))}*\n")
 

@@ -19,6 +19,7 @@ from chat_magics.export.neutral import neutral
 from chat_magics.export.transcript import Transcript, Unread
 from chat_magics.export.values import (
     VERSION,
+    attached_line,
     check_version,
     conversation_values,
     exchange_values,
@@ -113,7 +114,8 @@ def _turn(exchange: Exchange, place: int, prompts: Prompts | None) -> Iterator[_
     else:
         yield _Cell("markdown", f"**You**\n\n{neutral(exchange.prompt)}", told)
     shown = neutral(exchange.text)
-    line = f"<small>{neutral(caption(exchange, dated=True))}</small>"
+    told_below = " · ".join(filter(None, [attached_line(exchange), caption(exchange, dated=True)]))
+    line = f"<small>{neutral(told_below)}</small>"
     yield _Cell("markdown", f"{shown}\n{left_open(shown)}\n\n{line}", {"part": "reply"})
     for block in code_blocks(exchange.text) if prompts else ():
         if block.language in _PYTHON:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
+from chat_magics.attachments import readable_size
 from chat_magics.errors import InvalidRequest
 from chat_magics.export.transcript import Transcript, Unread
 from chat_magics.history.exchange import ConversationRecord, Exchange
@@ -16,6 +17,7 @@ __all__ = [
     "FORMAT",
     "VERSION",
     "Parts",
+    "attached_line",
     "check_version",
     "conversation_values",
     "exchange_values",
@@ -75,6 +77,20 @@ def exchange_values(exchange: Exchange, *, terse: bool = False) -> dict[str, Any
     if terse and exchange.sent == exchange.prompt:
         del values["sent"]
     return values
+
+
+def attached_line(exchange: Exchange) -> str:
+    """What went with the prompt, for a reader; empty where nothing did.
+
+    Example:
+        >>> from chat_magics.history import AttachmentInfo
+        >>> file = AttachmentInfo(name="a.csv", mime="text/csv", kind="text", size=3)
+        >>> asked = {"conversation": "c", "prompt": "Hi", "sent": "Hi", "base_url": "demo"}
+        >>> attached_line(Exchange(**asked, model_asked="demo", attachments=(file,)))
+        'Attached: a.csv (text, 3 B)'
+    """
+    files = [f"{f.name} ({f.kind}, {readable_size(f.size)})" for f in exchange.attachments]
+    return f"Attached: {', '.join(files)}" if files else ""
 
 
 def in_and_out(transcript: Transcript) -> tuple[list[Exchange], list[Exchange]]:

@@ -22,6 +22,7 @@ from chat_magics.export.files import checked_target, whole_file
 from chat_magics.export.formats import chosen_format
 from chat_magics.export.notebook_file import Prompts
 from chat_magics.export.transcript import Transcript
+from chat_magics.history.exchange import Exchange
 
 __all__ = ["Exported", "export"]
 
@@ -31,6 +32,10 @@ _WRITERS = {
     "csv": csv_file.write,
     "html": html_file.write,
 }
+
+
+LARGEST_INLINE = 1_000_000
+"""Bytes of a file that Markdown and notebooks hold; JSON holds all."""
 
 
 class Exported(NamedTuple):
@@ -85,7 +90,7 @@ def export(
     stream = _stream(target)
     path = None if stream else Path(os.fspath(target))  # type: ignore[arg-type]  # no stream
     name = chosen_format(path, format)
-    outgoing = _Outgoing(transcripts, Cleaner(secrets))
+    outgoing = _Outgoing(transcripts, Cleaner(secrets), inline=name != "json")
     if name == "parquet":
         parquet_file.check_installed()
     if stream is not None:
@@ -119,11 +124,21 @@ def _write_text(name: str, outgoing: _Outgoing, out: TextIO, prompts: Prompts) -
 
 
 class _Outgoing:
-    """The transcripts on their way out: cleaned and counted."""
+    """The transcripts on their way out: cleaned and counted, without files that are too large.
 
-    def __init__(self, transcripts: Iterable[Transcript], cleaner: Cleaner) -> None:
+    Args:
+        transcripts: as they are stored.
+        cleaner: takes out what must not leave.
+        inline: the format is for reading, and no place for large files.
+    """
+
+    def __init__(
+        self, transcripts: Iterable[Transcript], cleaner: Cleaner, *, inline: bool
+    ) -> None:
         self._transcripts = transcripts
         self._cleaner = cleaner
+        self._inline = inline
+        self._listed = 0
         self._conversations = 0
         self._exchanges = 0
         self._streaming = 0
@@ -133,7 +148,16 @@ class _Outgoing:
             self._conversations += 1
             self._exchanges += len(transcript.exchanges)
             self._streaming += sum(each.status == "streaming" for each in transcript.exchanges)
-            yield self._cleaner.transcript(transcript)
+            record, exchanges = self._cleaner.transcript(transcript)
+            yield Transcript(record, tuple(map(self._fitting, exchanges)))
+
+    def _fitting(self, exchange: Exchange) -> Exchange:
+        kept = []
+        for info in exchange.attachments:
+            too_large = self._inline and info.content is not None and info.size > LARGEST_INLINE
+            self._listed += too_large
+            kept.append(info.model_copy(update={"content": None}) if too_large else info)
+        return exchange.model_copy(update={"attachments": tuple(kept)}) if kept else exchange
 
     def report(self, path: Path | None, name: str) -> Exported:
         """What came of it."""
@@ -142,6 +166,9 @@ class _Outgoing:
         if redacted:
             times = "once" if redacted == 1 else f"{redacted} times"
             notes.append(f"a key stood in the text: it is replaced by {MASK}, {times}")
+        if self._listed and name in ("markdown", "ipynb"):
+            files = "one file" if self._listed == 1 else f"{self._listed} files"
+            notes.append(f"{files} of more than 1 MB listed, and not in it: JSON holds all")
         if self._streaming:
             notes.append(f"{self._streaming} still being answered: what had come was written")
         return Exported(path, name, self._conversations, self._exchanges, redacted, tuple(notes))

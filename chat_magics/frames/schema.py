@@ -117,6 +117,7 @@ _EXCHANGES = (
     _text("cell", "id of the cell it was asked in"),
     _text("execution", "id of that cell's execution"),
     _text("supersedes", "id of the exchange whose place it took"),
+    _text("attachments", "name, type, kind and size of each file: a JSON list"),
 )
 
 _SPENT = (

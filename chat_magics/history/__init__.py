@@ -5,6 +5,7 @@ files are its parts: columns and layout, the engine, process marks, what is save
 """
 
 from .arrivals import Arrival
+from .attachment_info import AttachmentInfo
 from .exchange import (
     ConversationRecord,
     Exchange,
@@ -18,6 +19,7 @@ from .history import History
 
 __all__ = [
     "Arrival",
+    "AttachmentInfo",
     "ConversationRecord",
     "Exchange",
     "History",

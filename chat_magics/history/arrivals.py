@@ -188,7 +188,7 @@ def _compared(connection: Connection, stored: ConversationRecord, talk: _Talk) -
         exchange.id: exchange
         for exchange in exchanges.stored(connection, stored.owner, stored.id, None)
     }
-    there = {exchange.id: exchange for exchange in talk.exchanges}
+    there = {exchange.id: exchange.without_files() for exchange in talk.exchanges}
     if here == there:
         kept = [
             field

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import Connection, Select, and_, insert, select, update
 
 from chat_magics.errors import InvalidRequest, NotFound
 from chat_magics.history.exchange import ConversationRecord, Exchange, PathMoved, now
+from chat_magics.history.expressions import owned_by
 from chat_magics.history.schema import conversations as table
 from chat_magics.history.schema import removed
 
@@ -158,7 +159,11 @@ def by_ref(connection: Connection, owner: str, ref: str) -> ConversationRecord:
     if named:
         return named[0]
     if re.fullmatch(f"[0-9a-fA-F]{{{SHORTEST_PREFIX},32}}", ref):
-        found = _records(connection, _owned(owner).where(table.c.id.startswith(ref.lower())))
+        first = ref.lower()
+        # From the first to what follows the last of them, as SQLite finds no beginning by index.
+        begins = and_(table.c.id >= first, table.c.id < first + "g")
+        query = select(table).where(owned_by(table.c.owner, owner), begins).order_by(table.c.id)
+        found = _records(connection, query)
         if len(found) == 1:
             return found[0]
         if found:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from chat_magics.errors import StoreError
+from chat_magics.history.attachment_info import AttachmentInfo
 from chat_magics.messages import Usage
 
 __all__ = [
@@ -105,6 +106,7 @@ class Exchange(_Value):
         cell: the id of the cell it was asked in.
         execution: the id of that cell's execution.
         supersedes: id of the exchange whose place it took.
+        attachments: the files that went with the prompt; as a rule without their contents.
 
     Example:
         >>> hello = Exchange(
@@ -149,6 +151,7 @@ class Exchange(_Value):
     cell: str | None = None
     execution: str | None = None
     supersedes: str | None = None
+    attachments: tuple[AttachmentInfo, ...] = ()
 
     @property
     def answered(self) -> bool:
@@ -159,6 +162,13 @@ class Exchange(_Value):
     def truncated(self) -> bool:
         """True where text came and the reply was cut: a limit, a stop, or a broken stream."""
         return self.answered and self.finish_reason in (None, "length")
+
+    def without_files(self) -> Exchange:
+        """The same without the contents of its files."""
+        if all(info.content is None for info in self.attachments):
+            return self
+        infos = [info.model_copy(update={"content": None}) for info in self.attachments]
+        return self.model_copy(update={"attachments": tuple(infos)})
 
 
 class ConversationRecord(_Value):

@@ -26,8 +26,9 @@ from sqlalchemy import (
 )
 
 from chat_magics.errors import NotFound, StoreError
-from chat_magics.history import search_index
+from chat_magics.history import attached, search_index
 from chat_magics.history.exchange import Exchange, Spent, now
+from chat_magics.history.expressions import owned_by
 from chat_magics.history.process import ProcessMark, this_process
 from chat_magics.history.schema import exchanges as table
 from chat_magics.history.schema import removed
@@ -59,12 +60,14 @@ def add(connection: Connection, exchange: Exchange) -> None:
     """Store an exchange that streams, with the mark of this process."""
     # As parameters, and not as values of the statement, which would be built anew each time.
     connection.execute(insert(table), _marked([exchange]))
+    attached.add(connection, [exchange])
 
 
 def add_ended(connection: Connection, exchanges: Sequence[Exchange]) -> None:
     """Store exchanges that ended somewhere else, and index their words."""
     if exchanges:
         connection.execute(insert(table), _marked(exchanges))
+        attached.add(connection, exchanges)
     texts = [search_index.Texts(each.id, each.prompt, each.text) for each in exchanges]
     search_index.add(connection, texts)
 
@@ -131,7 +134,9 @@ def of_ids(connection: Connection, owner: str, ids: Sequence[str]) -> list[Excha
     """The exchanges of these ids, in the order given; those that are not there are left out."""
     found: dict[str, Exchange] = {}
     for start in range(0, len(ids), IDS_AT_ONCE):
-        some = _owned(owner).where(table.c.id.in_(ids[start : start + IDS_AT_ONCE]))
+        some = select(table).where(
+            owned_by(table.c.owner, owner), table.c.id.in_(ids[start : start + IDS_AT_ONCE])
+        )
         found.update((exchange.id, exchange) for exchange in _exchanges(connection, some))
     return [found[id] for id in ids if id in found]
 
@@ -204,10 +209,11 @@ def _spent_on_one() -> tuple[ColumnElement[int], ColumnElement[float], ColumnEle
 
 
 def remove(connection: Connection, conversation: str) -> None:
-    """Delete a conversation's exchanges, their words too; only what they cost is kept."""
+    """Delete a conversation's exchanges, words and files too; only what they cost is kept."""
     own = table.c.conversation == conversation
     ids = list(connection.execute(select(table.c.id).where(own)).scalars())
     search_index.remove(connection, ids)
+    attached.remove(connection, ids)
     names = ("exchange", "conversation", "owner", "created", "tokens", "cost", "priceless")
     kept = select(
         table.c.id, table.c.conversation, table.c.owner, table.c.created, *_spent_on_one()
@@ -268,7 +274,8 @@ _USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_toke
 
 
 def _to_row(exchange: Exchange) -> dict[str, Any]:
-    row = exchange.model_dump(exclude={"usage", "wasted"})
+    files = {"__all__": {"content"}}
+    row = exchange.model_dump(exclude={"usage": True, "wasted": True, "attachments": files})
     for kind, usage in (("usage", exchange.usage), ("wasted", exchange.wasted)):
         for part in _USAGE:
             row[f"{kind}_{part}"] = None if usage is None else getattr(usage, part)

@@ -30,6 +30,7 @@ __all__ = [
     "day",
     "length",
     "list_length",
+    "owned_by",
     "price_unknown",
     "saved_sum",
     "seconds",
@@ -55,6 +56,15 @@ def truncated() -> Any:
     reason = table.c.finish_reason
     cut = or_(reason.is_(None), reason == "length")
     return and_(answered(), table.c.status != "streaming", cut)
+
+
+def owned_by(column: Any, owner: str) -> Any:
+    """True for rows of this owner, where other conditions leave few rows.
+
+    Of an expression and not of the column: else SQLite, which knows nothing of how many rows an
+    owner has, takes the index of owners and goes through all of them.
+    """
+    return func.coalesce(column, "") == owner
 
 
 def price_unknown() -> Any:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime, timezone
 from typing import Any, get_args
 
-from sqlalchemy import ColumnElement, bindparam, func, or_
+from sqlalchemy import ColumnElement, bindparam, or_
 from typing_extensions import TypedDict
 
 from chat_magics.errors import InvalidRequest
 from chat_magics.history.exchange import Status, Surface
+from chat_magics.history.expressions import answering_model, owned_by
 from chat_magics.history.schema import exchanges as table
 
 __all__ = ["ALL_OWNERS", "Filter", "FilterFields", "Moment", "moment_of"]
@@ -119,7 +120,9 @@ class Filter:
         """
         clauses: list[ColumnElement[bool]] = []
         if self.owner != ALL_OWNERS:
-            clauses.append(table.c.owner == (own if self.owner is None else self.owner))
+            owner = own if self.owner is None else self.owner
+            narrow = self.exchanges is not None or len(self.conversation or ()) > 1
+            clauses.append(owned_by(table.c.owner, owner) if narrow else table.c.owner == owner)
         for column, ids in (
             (table.c.conversation, self.conversation),
             (table.c.id, self.exchanges),
@@ -135,7 +138,7 @@ class Filter:
             if value is not None:
                 clauses.append(column == value)
         if self.model is not None:
-            clauses.append(_holds(func.coalesce(table.c.model, table.c.model_asked), self.model))
+            clauses.append(_holds(answering_model(), self.model))
         if self.text is not None:
             clauses.append(or_(_holds(table.c.prompt, self.text), _holds(table.c.text, self.text)))
         return clauses

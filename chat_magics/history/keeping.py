@@ -10,7 +10,14 @@ from sqlalchemy import Connection
 from typing_extensions import Unpack
 
 from chat_magics.errors import InvalidRequest
-from chat_magics.history import arrivals, conversations, removal, search, search_index
+from chat_magics.history import (
+    arrivals,
+    attached,
+    conversations,
+    removal,
+    search,
+    search_index,
+)
 from chat_magics.history.arrivals import Arrival
 from chat_magics.history.exchange import ConversationRecord, Exchange
 from chat_magics.history.filters import Filter, FilterFields
@@ -121,6 +128,18 @@ class Keeping:
             begin = False
         self._store.scrub()
         return gone
+
+    def with_files(self, exchanges: Sequence[Exchange]) -> list[Exchange]:
+        """The same exchanges with the contents of the files that went with their prompts.
+
+        Args:
+            exchanges: as they were read; all others read no contents.
+        """
+        if not any(exchange.attachments for exchange in exchanges):
+            return list(exchanges)
+        return self._store.read(
+            lambda connection: attached.filled(connection, self.owner, exchanges)
+        )
 
     def put(self, record: ConversationRecord, exchanges: Sequence[Exchange]) -> Arrival:
         """Take in a whole conversation that was exported, or leave everything as it is.

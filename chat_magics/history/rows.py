@@ -12,12 +12,12 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, Text, and_, func, or_, select, type_coerce
+from sqlalchemy import Connection, Select, Text, and_, or_, select, type_coerce
 
 from chat_magics.frames import SCHEMA
 from chat_magics.frames.messages import ASKED
 from chat_magics.history.columns import Json
-from chat_magics.history.expressions import TOKENS, answering_model
+from chat_magics.history.expressions import TOKENS, answering_model, owned_by
 from chat_magics.history.filters import ALL_OWNERS, Filter
 from chat_magics.history.schema import exchanges as table
 
@@ -73,9 +73,7 @@ def bulk_clauses(connection: Connection, filter: Filter, own: str) -> list[Any]:
     others = select(table.c.id).where(or_(table.c.owner < owner, table.c.owner > owner)).limit(1)
     if connection.execute(others).first() is not None:
         return filter.where(own)
-    # Of an expression, and not of the column: so the index is not chosen.
-    its_own = func.coalesce(table.c.owner, "") == owner
-    return [its_own, *replace(filter, owner=ALL_OWNERS).where(own)]
+    return [owned_by(table.c.owner, owner), *replace(filter, owner=ALL_OWNERS).where(own)]
 
 
 def in_time_order(

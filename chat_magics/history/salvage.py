@@ -19,7 +19,7 @@ from chat_magics.history import search_index
 from chat_magics.history.engines import read_only_engine
 from chat_magics.history.exchange import now
 from chat_magics.history.filelock import file_lock
-from chat_magics.history.schema import conversations, exchanges
+from chat_magics.history.schema import attachments, conversations, exchanges
 from chat_magics.history.store import Store, lock_of
 
 __all__ = ["rescue", "set_aside"]
@@ -27,6 +27,9 @@ __all__ = ["rescue", "set_aside"]
 MOST_CONVERSATIONS = 200
 MOST_EXCHANGES = 5_000
 """Memory is not the place for years of history: the newest rows are taken over."""
+
+MOST_FILE_BYTES = 64_000_000
+"""Of the files that went with prompts, all together."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,10 +54,11 @@ def rescue(source: Path, target: Store) -> int:
             with way(source) as engine:
                 talks = _readable(engine, conversations, MOST_CONVERSATIONS)
                 asked = _readable(engine, exchanges, MOST_EXCHANGES)
+                files = _files(engine, asked)
         except (DBAPIError, OSError) as error:
             _log.warning("%s cannot be read (%s): %s", source, way.__name__.strip("_"), error)
             continue
-        target.write(partial(_insert, talks=talks, asked=asked))
+        target.write(partial(_insert, talks=talks, asked=asked, files=files))
         return len(asked)
     return 0
 
@@ -98,6 +102,26 @@ def _readable(engine: Engine, table: Table, most: int) -> Rows:
     return found
 
 
+def _files(engine: Engine, asked: Rows) -> list[dict[str, Any]]:
+    """The newest contents of files, of those exchanges, as far as they can be read."""
+    found: list[dict[str, Any]] = []
+    taken = 0
+    if not _columns(engine, attachments):
+        return found
+    query = select(attachments).order_by(text("rowid DESC"))
+    try:
+        with engine.connect() as connection:
+            for row in connection.execution_options(yield_per=1).execute(query).mappings():
+                taken += len(row["content"])
+                if taken > MOST_FILE_BYTES:
+                    break
+                if row["exchange"] in asked:
+                    found.append(dict(row))
+    except DBAPIError as error:
+        _log.warning("attachments: read %d, then: %s", len(found), error)
+    return found
+
+
 def _columns(engine: Engine, table: Table) -> list[Column[Any]]:
     """Those that the file has: an older one that cannot be written keeps its older layout."""
     with engine.connect() as connection:
@@ -106,12 +130,13 @@ def _columns(engine: Engine, table: Table) -> list[Column[Any]]:
     return [column for column in table.columns if column.name in names]
 
 
-def _insert(connection: Connection, talks: Rows, asked: Rows) -> None:
+def _insert(connection: Connection, talks: Rows, asked: Rows, files: list[dict[str, Any]]) -> None:
     for row in talks.values():
         row["path"] = [id for id in row["path"] if id in asked]
-    for table, rows in ((conversations, talks), (exchanges, asked)):
+    kept = (conversations, list(talks.values())), (exchanges, list(asked.values()))
+    for table, rows in (*kept, (attachments, files)):
         if rows:
-            connection.execute(insert(table), list(rows.values()))
+            connection.execute(insert(table), rows)
     search_index.postpone_all(connection)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Double,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -30,6 +31,7 @@ from chat_magics.history.columns import Json, Prose, Utc
 __all__ = [
     "LAYOUT",
     "Layout",
+    "attachments",
     "conversations",
     "exchanges",
     "indexed",
@@ -56,6 +58,7 @@ conversations = Table(
     Column("tags", Json, nullable=False, server_default="[]"),
     UniqueConstraint("owner", "name"),
     Index("conversations_used", "owner", "used"),
+    Index("conversations_origin", "owner", "origin", "used"),
 )
 
 
@@ -104,6 +107,8 @@ exchanges = Table(
     Column("cell", Prose),
     Column("execution", Prose),
     Column("supersedes", String(32)),
+    # What is told of them; their contents are in a table of their own, and seldom read.
+    Column("attachments", Json, nullable=False, server_default="[]"),
     # The process that writes a streaming row, and its last sign of life.
     Column("host", Prose, nullable=False),
     Column("pid", BigInteger, nullable=False),
@@ -114,6 +119,14 @@ exchanges = Table(
     Index("exchanges_created", "owner", "created"),
     Index("exchanges_status", "status"),
     Index("exchanges_supersedes", "supersedes"),
+)
+
+attachments = Table(
+    "attachments",
+    _metadata,
+    Column("exchange", String(32), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
 )
 
 # What was spent on exchanges that were deleted: budgets do not forget it. No text is kept.
@@ -198,15 +211,19 @@ def make_word_index(connection: Connection) -> None:
 
 
 def _to_search(connection: Connection) -> None:
-    """Layout 2: tags, search, what deleted exchanges cost, a better index of conversations."""
-    connection.exec_driver_sql(
-        "ALTER TABLE conversations ADD COLUMN tags TEXT DEFAULT '[]' NOT NULL"
-    )
-    _metadata.create_all(connection, tables=[removed, indexed, unindexed])
+    """Layout 2: tags, search, attachments, what deleted exchanges cost, a better index."""
+    for table, column in (("conversations", "tags"), ("exchanges", "attachments")):
+        connection.exec_driver_sql(
+            f"ALTER TABLE {table} ADD COLUMN {column} TEXT DEFAULT '[]' NOT NULL"
+        )
+    _metadata.create_all(connection, tables=[attachments, removed, indexed, unindexed])
     make_word_index(connection)
     connection.exec_driver_sql("DROP INDEX exchanges_conversation")
     connection.exec_driver_sql(
         "CREATE INDEX exchanges_conversation ON exchanges (conversation, owner, created)"
+    )
+    connection.exec_driver_sql(
+        "CREATE INDEX conversations_origin ON conversations (owner, origin, used)"
     )
     ended = select(exchanges.c.id).where(exchanges.c.status != "streaming")
     connection.execute(insert(unindexed).from_select(["exchange"], ended))

@@ -10,6 +10,7 @@ from IPython.core.error import UsageError
 
 from ..conversation import Ask, Cell, Conversation, Reply, Session
 from ..conversation.ask import api_options
+from ..conversation.attached import given_files
 from ..display import current_cell, in_notebook, show
 from ..display.cell import show_caption, show_html
 from ..errors import BadResponse, NotFound
@@ -31,6 +32,7 @@ def ask(session: Session, shell: Any, options: ChatOptions) -> None:
         ChatError: it failed.
     """
     session.refresh()
+    files = given_files(options.attach, session.config)
     conversation = _conversation(session, options)
     place = current_cell()
     asked = Ask(
@@ -43,6 +45,7 @@ def ask(session: Session, shell: Any, options: ChatOptions) -> None:
         use_cache=not options.no_cache,
         surface="cell",
         cell=Cell(*place) if place else None,
+        attachments=files,
     )
     if options.dry_run:
         plan = conversation.plan(asked)

@@ -62,6 +62,8 @@ class ChatMagics(Settings):
           -t, --temperature 0..2
           --max-tokens N            longest reply
           --option KEY=VALUE        any other option of the API, as often as needed
+          --attach FILE             a text file or an image that goes with the prompt, as often
+                                    as needed
           -c, --conversation NAME   ask in this conversation; made where there is none
           --new                     start a new conversation
           --alone                   send no context, and keep this out of the context

@@ -34,6 +34,15 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         ("--option",),
         {"action": "append", "default": [], "metavar": "KEY=VALUE", "help": "any other API option"},
     ),
+    "attach": (
+        ("--attach",),
+        {
+            "action": "append",
+            "default": [],
+            "metavar": "FILE",
+            "help": "a text file or an image that goes with the prompt; as often as needed",
+        },
+    ),
     "conversation": (
         ("-c", "--conversation"),
         {"metavar": "NAME", "help": "ask in this conversation; made where there is none"},
@@ -52,7 +61,7 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 }
 """Name → flags and argparse's arguments; the one list of options, for parsing and completing."""
 
-NOT_AGAIN = ("dry_run", "alone", "refresh", "no_cache", "new")
+NOT_AGAIN = ("dry_run", "alone", "refresh", "no_cache", "new", "attach")
 """Options that make no sense for asking again."""
 
 _WORD = re.compile(r"""\s*((?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+)""")
@@ -68,6 +77,7 @@ class ChatOptions:
     temperature: float | None = None
     max_tokens: int | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    attach: tuple[str, ...] = ()
     conversation: str | None = None
     new: bool = False
     alone: bool = False
@@ -129,6 +139,7 @@ def parse_line(line: str) -> ChatOptions:
 
 def _options(words: list[str], prompt: str, *, prompt_follows: bool) -> ChatOptions:
     parsed = _parser().parse_words(words, prompt_follows=prompt_follows)
+    parsed["attach"] = tuple(parsed["attach"])
     parsed["options"] = dict(_key_value(text) for text in parsed.pop("option"))
     out = parsed["out"]
     if out is not None and (not out.isidentifier() or iskeyword(out)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from ..attachments import readable_size
 from ..pricing import format_cost
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def show_plan(plan: Plan) -> None:
     for message in request.messages:
         lines.append(f"[{message.role}]")
         lines.extend(f"  {line}" for line in message.content.splitlines() or [""])
+        lines.extend(f"  ({each.mime}, {readable_size(each.size)})" for each in message.images)
     options = ", ".join(f"{name}={value!r}" for name, value in request.options.items())
     lines += ["", f"options: {options or 'none'}"]
     lines.append(f"about {plan.tokens:,} tokens, {format_cost(plan.price)} before the reply")

@@ -56,6 +56,8 @@ class Settings(Magics):
         config=True
     )
     max_prompt_chars = _whole("longest prompt, in characters as typed")
+    max_attachment_kb = _whole("largest text file that goes with a prompt, in kB")
+    max_image_mb = _whole("largest image that goes with a prompt, in MB")
     connect_timeout = _number("seconds to reach the server")
     stall_timeout = _number("longest gap between bytes, seconds")
     total_timeout = _number("seconds a reply may take in all")

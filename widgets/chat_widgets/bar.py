@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Button, HBox, Label, VBox
 
+from chat_magics import ChatError
+
 from .dashboard import Dashboard
 from .files import Files
 from .options import Options
@@ -63,10 +65,16 @@ class Bar(VBox):
             self.children = [self._row]
             return
         drawer = self.drawers[self._open]
-        drawer.opened()
         drawer.add_class("chat-magics-drawer")
         self.children = [self._row, drawer]
         self._panel.serve_beside_cells()
+        self._read(drawer)
+
+    def _read(self, drawer: Any) -> None:
+        try:
+            drawer.opened()
+        except ChatError as error:
+            self._panel.transcript.notice(error.message)
 
     def ask(self, prompt: str) -> Ask:
         """The prompt, with the options of the drawer."""
@@ -82,13 +90,16 @@ class Bar(VBox):
         self.refresh_title()
         self._show_model()
         if self._open is not None:
-            self.drawers[self._open].opened()
+            self._read(self.drawers[self._open])
 
     def settled(self) -> None:
         """Takes in that a reply ended: its title, the budget, the figures."""
         self.refresh_title()
+        self._show_model()
         if self._open in ("Options", "Analytics"):
-            self.drawers[self._open].opened()
+            self._read(self.drawers[self._open])
 
     def _show_model(self) -> None:
-        self.model.value = self.options.model.value.strip() or self._panel.session.config.model
+        chosen = self.options.model.value.strip()
+        likely, _is_guess = self._panel.session.client.likely_model()
+        self.model.value = chosen or likely

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import threading
 from typing import TYPE_CHECKING
 
 from ipywidgets import HTML, Image, ToggleButtons, VBox
@@ -32,27 +33,37 @@ class Dashboard(VBox):
     def __init__(self, panel: ChatPanel) -> None:
         self._panel = panel
         self.scope = ToggleButtons(options=(HERE, ALL))
-        self.table = HTML()
+        self.figures = HTML()
         self.plot = Image(format="png")
-        self.measures = Label()
+        self.measures = Said()
         self.said = Said()
+        # Opened by a click and, when a reply ended, by the panel's own thread.
+        self._reading = threading.Lock()
         self.scope.observe(lambda _: self.opened(), "value")
-        super().__init__([self.scope, self.table, self.plot, self.measures, self.said])
+        super().__init__([self.scope, self.measures, self.figures, self.plot, self.said])
 
     def opened(self) -> None:
         """Reads the figures anew."""
+        with self._reading:
+            self.said.value = "" if self.plot.value else "The plots are being drawn…"
+            self.plot.layout.display = None if self.plot.value else "none"
+            try:
+                self._read()
+                self.said.value = ""
+            except ChatError as error:
+                self.said.value = error.message
+
+    def _read(self) -> None:
         chat, history = self._panel.conversation, self._panel.session.history
         filters = {} if self.scope.value == ALL else {"conversation": chat.id}
-        self.said.value = ""
-        try:
-            self.table.value = _table(readable(history.stats(**filters)))
-            self.measures.value = self._measures()
-            from chat_magics import plots
+        self.measures.value = self._measures()
+        self.figures.value = _figures(readable(history.stats(**filters)))
+        # Here, as it loads matplotlib, which takes a second and is missed by nobody before.
+        from chat_magics import plots
 
-            days, models = history.stats(by="day", **filters), history.stats(by="model", **filters)
-            self.plot.value = plots.overview(days, models).png()
-        except ChatError as error:
-            self.said.value = error.message
+        days, models = history.stats(by="day", **filters), history.stats(by="model", **filters)
+        self.plot.value = plots.overview(days, models).png()
+        self.plot.layout.display = None
 
     def left(self) -> None:
         """Lets go of the picture, which would be saved with the notebook."""
@@ -73,9 +84,9 @@ class Dashboard(VBox):
         return " · ".join(said)
 
 
-def _table(frame: DataFrame) -> str:
-    rows = "".join(
-        f"<tr><th scope='row'>{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>"
+def _figures(frame: DataFrame) -> str:
+    pairs = "".join(
+        f"<div><dt>{html.escape(str(name))}</dt><dd>{html.escape(str(value))}</dd></div>"
         for name, value in frame["value"].items()
     )
-    return f"<table class='chat-magics-figures'>{rows}</table>"
+    return f"<dl class='chat-magics-figures'>{pairs}</dl>"

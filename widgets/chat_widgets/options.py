@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Checkbox, Combobox, HBox, Text, Textarea, VBox
@@ -47,12 +48,20 @@ class Options(VBox):
             value=config.cache, description="Use cached replies", indent=False
         )
         self.refresh = Checkbox(value=False, description="Ask anew, past the cache", indent=False)
-        self.budget = Said()
+        self.budget, self.said = Said(), Said()
         for field in (self.model, self.temperature, self.max_tokens, self.system):
             field.layout.width = "auto"
         checks = HBox([self.use_cache, self.refresh]).add_class("chat-magics-actions")
         super().__init__(
-            [self.model, self.temperature, self.max_tokens, self.system, checks, self.budget]
+            [
+                self.model,
+                self.temperature,
+                self.max_tokens,
+                self.system,
+                checks,
+                self.budget,
+                self.said,
+            ]
         )
 
     def ask(self, prompt: str) -> Ask:
@@ -80,8 +89,17 @@ class Options(VBox):
         """Reads what may have changed: the models, and what was spent."""
         session = self._panel.session
         self.budget.value = _spent(self._panel)
-        known = session.client.known_models()
-        self.model.options = tuple(known or session.config.fallback_models)
+        self.model.options = tuple(session.client.known_models())
+        session.loop.submit(session.client.models()).add_done_callback(self._listed)
+
+    def _listed(self, asked: Future[list[str]]) -> None:
+        """On the private loop's thread: the server said which models it has, or could not."""
+        error = None if asked.cancelled() else asked.exception()
+        if isinstance(error, ChatError):
+            self.said.value = f"The list of models is not the server's: {error.message}"
+        elif not asked.cancelled():
+            self.said.value = ""
+            self.model.options = tuple(asked.result())
 
 
 def _shown(value: object) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from IPython.display import display
 from ipywidgets import VBox
 
 from chat_magics import ChatError, Conversation, Session
+from chat_magics.attachments import ACCEPTED, of_bytes, readable_size
 from chat_magics.display import current_shell
+from chat_magics.messages import Message
 
 from . import incoming
 from .bar import Bar
@@ -58,6 +61,8 @@ class ChatPanel(VBox):
         self._follows = conversation is None
         self._transcript = Transcript(self._take, self._starters)
         self._transcript.limit = self.session.config.max_prompt_chars
+        self._transcript.accept = list(ACCEPTED)
+        self._transcript.max_bytes = max(self.session.config.file_limits)
         self._transcript.height = height
         self._still = StillTranscript(self._transcript)
         self._stage = self._staged(conversation or self.session.conversation)
@@ -126,8 +131,12 @@ class ChatPanel(VBox):
         self._ACTIONS[type(message)](self, message, files)
 
     def _ask(self, message: incoming.Ask, files: list[bytes]) -> None:
+        limits = self.session.config.file_limits
+        named = zip(message.attachments, files, strict=True)
         try:
-            self.conversation.reply_to(self._bar.ask(message.text)).send()
+            attached = tuple(of_bytes(each.name, file, each.mime, limits) for each, file in named)
+            ask = replace(self._bar.ask(message.text), attachments=attached)
+            self.conversation.reply_to(ask).send()
         except ChatError as error:
             self._transcript.refused(message.text, error.message)
 
@@ -158,7 +167,7 @@ class ChatPanel(VBox):
             raise ChatError("this reply is not known here: reload the page")
         self._transcript.sent(
             message.id,
-            messages=[sent.model_dump() for sent in self.conversation.sent(exchange)],
+            messages=[_as_text(sent) for sent in self.conversation.sent(exchange)],
             options=exchange.options,
             model=exchange.model_asked,
             request_id=exchange.request_id,
@@ -206,6 +215,12 @@ class ChatPanel(VBox):
         self._unwatch()
         self._stage.leave()
         super().close()
+
+
+def _as_text(message: Message) -> dict[str, str]:
+    """A message for the view, which need not show its images again."""
+    images = (f"[{image.mime}, {readable_size(image.size)}]" for image in message.images)
+    return {"role": message.role, "content": "\n\n".join([message.content, *images])}
 
 
 def _docked_panels(shell: Any) -> list[ChatPanel]:

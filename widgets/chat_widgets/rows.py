@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from chat_magics.attachments import Attachment
 from chat_magics.caption import caption
-from chat_magics.history import Exchange
+from chat_magics.history import AttachmentInfo, Exchange
 from chat_magics.markdown import MarkdownStream
 
-__all__ = ["Row", "common_units", "families", "rendered", "row_of"]
+__all__ = ["Row", "common_units", "families", "files_shown", "rendered", "row_of"]
 
 
 @dataclass
@@ -80,9 +81,15 @@ def row_of(exchange: Exchange, *, versions: tuple[int, int] = (1, 1), stale: boo
         versions=versions,
         surface=exchange.surface,
         stale=stale,
+        attachments=files_shown(exchange.attachments),
     )
     row.settle(exchange)
     return row
+
+
+def files_shown(files: Iterable[Attachment | AttachmentInfo]) -> list[dict[str, Any]]:
+    """What a row tells of the files that went with its prompt."""
+    return [{"name": file.name, "kind": file.kind, "size": file.size} for file in files]
 
 
 def families(exchanges: Iterable[Exchange]) -> Mapping[str, Sequence[str]]:

@@ -35,21 +35,22 @@ class Shelf(VBox):
         self.search = Text(
             placeholder="Search titles and all that was said", continuous_update=False
         )
-        self.list = Select(options=(), rows=8)
+        self.list = Select(options=(), rows=6)
         self.name = Text(placeholder="a new name", continuous_update=False)
         self.said = Said()
         for field in (self.search, self.list, self.name):
             field.layout.width = "auto"
         actions = [
             ("Open", self._open),
-            ("Rename", self._rename),
             ("Pin", self._pin),
             ("Delete", self._delete),
+            ("Rename", self._rename),
         ]
         self.buttons = {name: self._button(name, does) for name, does in actions}
         self.search.observe(lambda _: self.opened(), "value")
         self.list.observe(lambda _: self._chosen(), "value")
-        row = HBox([*self.buttons.values(), self.name]).add_class("chat-magics-actions")
+        *others, rename = self.buttons.values()
+        row = HBox([*others, self.name, rename]).add_class("chat-magics-actions")
         super().__init__([self.search, self.list, row, self.said])
 
     def _button(self, name: str, does: Callable[[], None]) -> Button:
@@ -108,7 +109,7 @@ class Shelf(VBox):
     def _rename(self) -> None:
         record = self._record()
         if not self.name.value.strip():
-            raise ChatError("type the new name into the field beside the button first")
+            raise ChatError("type the new name into the field before the button first")
         history, listing = self._panel.session.history, self._panel.session.listing
         listing.changed(history.rename(record.id, self.name.value))
         self.name.value = ""

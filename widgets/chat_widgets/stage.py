@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from .live import LiveReply
-from .rows import Row, families, row_of
+from .rows import Row, families, files_shown, row_of
 
 if TYPE_CHECKING:
     from chat_magics import Conversation, Reply
@@ -120,7 +120,8 @@ class Stage:
     def _follow(self, reply: Reply) -> None:
         if reply.id in self._live:
             return
-        row = Row(id=reply.id, prompt=reply.prompt, surface=reply.ask.surface)
+        files = files_shown(reply.ask.attachments)
+        row = Row(reply.id, reply.prompt, surface=reply.ask.surface, attachments=files)
         self._rows[reply.id] = row
         live = LiveReply(reply, self._transcript, self._began, self._ended)
         self._live[reply.id] = live

@@ -29,7 +29,11 @@ OWN_STYLE = """
   margin: 0.8em 0 0.4em 18%; padding: 0.4em 0.8em; border-radius: 10px; white-space: pre-wrap;
   background: var(--jp-layout-color2, rgba(128, 128, 128, 0.15)); overflow-wrap: anywhere;
 }
+.jp-OutputArea-child:not(:has(.chat-magics-panel)):has(+ .jp-OutputArea-child .chat-magics-static) {
+  display: none;
+}
 """
+# The last rule: without a kernel the output before it says «Error displaying widget».
 
 
 class StillTranscript:
@@ -70,7 +74,8 @@ def _parts(rows: tuple[Row, ...]) -> Iterator[str]:
     if len(rows) > SHOWN:
         yield f"<p>{len(rows) - SHOWN} earlier exchanges are in the history.</p>"
     for row in rows[-SHOWN:]:
-        yield f'<div class="chat-magics-prompt">{html.escape(row.prompt)}</div>'
+        files = "".join(f"\n[{file['name']}]" for file in row.attachments)
+        yield f'<div class="chat-magics-prompt">{html.escape(row.prompt + files)}</div>'
         yield wrap("".join(row.blocks), math="mathml")
         said = " · ".join(part for part in (row.caption, row.error) if part)
         yield f'<div class="chat-magics-caption">{html.escape(said)}</div>'

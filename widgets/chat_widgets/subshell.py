@@ -4,6 +4,8 @@ A kernel serves one message after the other, so that a click waits for the cell 
 with subshells (ipykernel 7.4 and later) can serve some messages on a thread of their own; that is
 asked for here, through names of ipykernel that are private. Where anything is otherwise, nothing
 happens, and clicks wait as with any widget.
+
+Also here, for the same reason: what a thread sends need not repeat which request it answers.
 """
 
 from __future__ import annotations
@@ -11,9 +13,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable
+from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["serve_beside_cells"]
+__all__ = ["send_without_parent", "serve_beside_cells"]
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +38,19 @@ def serve_beside_cells(widgets: Iterable[Any], shell: Any) -> bool:
         if comm is not None and hasattr(comm, "_reply_subshell_for"):
             comm._reply_subshell_for = lambda *_: subshell
     return True
+
+
+def send_without_parent(shell: Any) -> None:
+    """Leaves the request that began it out of all that this thread sends from now on.
+
+    It is a third of a short message, and no page asks for it in a widget's own messages.
+
+    Args:
+        shell: the IPython shell; one outside a kernel changes nothing.
+    """
+    parent = getattr(getattr(shell, "kernel", None), "_shell_parent", None)
+    if isinstance(parent, ContextVar):
+        parent.set({})
 
 
 def _all(widgets: Iterable[Any]) -> Iterable[Any]:

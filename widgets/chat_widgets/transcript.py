@@ -18,9 +18,12 @@ from chat_magics import ChatError
 
 from .incoming import Incoming, Ready, parse
 from .rows import Row, common_units
-from .source import script, style
+from .source import STATIC, script, style
 
 __all__ = ["Transcript"]
+
+MATH_FONT = STATIC / "stix-two-math-subset.woff2"
+"""Formulas need a font made for them: brackets grow only there."""
 
 
 class Transcript(anywidget.AnyWidget):
@@ -55,6 +58,7 @@ class Transcript(anywidget.AnyWidget):
         self._rows: dict[str, Row] = {}
         self._busy: str | None = None
         self._queued = 0
+        self._font_is_sent = False
         self.on_msg(self._take)
 
     # From the view
@@ -63,11 +67,15 @@ class Transcript(anywidget.AnyWidget):
         try:
             message = parse(content, buffers)
             if isinstance(message, Ready):
+                self._font_is_sent = False
                 self.tell_all()
             else:
                 self._on_incoming(message, [bytes(buffer) for buffer in buffers])
         except ChatError as error:
             self.notice(error.message)
+
+    def set_state(self, sync_data: object) -> None:
+        """Does nothing: a view sets no trait. All that it may say is a checked message."""
 
     # To the view
 
@@ -85,6 +93,7 @@ class Transcript(anywidget.AnyWidget):
         """Sends everything, to a view that knows nothing."""
         with self._telling:
             rows = [row.as_message() for row in self._rows.values()]
+            self._bring_font(block for row in self._rows.values() for block in row.blocks)
             self._tell(
                 "snapshot",
                 rows=rows,
@@ -108,6 +117,7 @@ class Transcript(anywidget.AnyWidget):
             before: str | None = None
             for row in rows:
                 if self._rows.get(row.id) != row:
+                    self._bring_font(row.blocks)
                     self._tell("row", row=row.as_message(), after=before)
                 before = row.id
             kept = [id for id in self._rows if id not in gone]
@@ -145,6 +155,7 @@ class Transcript(anywidget.AnyWidget):
                 deltas.append([index, keep, suffix])
                 row.blocks[index] = html
             del row.blocks[count:]
+            self._bring_font(html for _, html in changes)
             self._tell("delta", id=id, blocks=deltas, count=count)
 
     def settle(self, row: Row) -> None:
@@ -195,6 +206,12 @@ class Transcript(anywidget.AnyWidget):
     def download(self, name: str, mime: str, content: bytes) -> None:
         """Has the browser save a file."""
         self._tell("download", [content], name=name, mime=mime)
+
+    def _bring_font(self, blocks: Iterable[str]) -> None:
+        """Sends the font of formulas before the first of them; the page keeps it."""
+        if not self._font_is_sent and any("<math" in block for block in blocks):
+            self._font_is_sent = True
+            self._tell("font", [MATH_FONT.read_bytes()])
 
     def _tell(self, type: str, buffers: Sequence[bytes] = (), /, **content: Any) -> None:
         self.send({"type": type, **content}, list(buffers))

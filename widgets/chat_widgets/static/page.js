@@ -44,6 +44,8 @@ export function download(name, mime, content) {
 
 /** Adds the font of formulas, which has no address: no request is made for it. */
 export async function addMathFont(content) {
+  // Panels of one page share it, and each sends it.
+  if ([...document.fonts].some(({ family }) => family.includes("Chat Magics Math"))) return;
   const font = new FontFace("Chat Magics Math", content);
   try {
     document.fonts.add(await font.load());

@@ -110,7 +110,7 @@ class View {
   }
 
   isLost() {
-    return this.root.classList.contains("jupyter-widgets-disconnected");
+    return Boolean(this.root.closest(".jupyter-widgets-disconnected"));
   }
 
   // What the store tells
@@ -235,7 +235,8 @@ function render({ model, el }) {
   const showStatic = hideStaticTranscripts();
   const change = () => view.composer.showTraits();
   for (const trait of ["placeholder", "limit", "accept"]) model.on(`change:${trait}`, change);
-  model.on("comm_live_update", () => view.liveChanged());
+  // Later, as the class that tells is set on one model after the other, the panel's after ours.
+  model.on("comm_live_update", () => setTimeout(() => view.liveChanged()));
   return () => {
     unwatch();
     showStatic();
