@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import median
 
 from chat_widgets.rows import rendered
 
-from .pairs import Row, row
+from .pairs import Row, in_turns, row
 from .panel_page import Notebook, Tasks, notebook
 from .place import KEY, Place
 from .server import MODEL
@@ -173,26 +174,30 @@ def _page(bare: Tasks, ours: _Streamed) -> list[Row]:
 
 
 def history(place: Place) -> list[Row]:
-    """A panel of a long conversation, until all of it is in the page, against an empty one."""
+    """A panel of a long conversation, until its end is on the page, against an empty one."""
     cells = [_PANEL, _FILL.format(exchanges=EXCHANGES), _SHOW_EMPTY, _SHOW_LONG]
     with notebook(place, place.home / "panel_history", *cells) as sheet:
         sheet.run(0)
         sheet.run(1, wait=False)
         sheet.until(_NOTHING_RUNS)
-        pairs = [(_shown(sheet, 2, 0), _shown(sheet, 3, EXCHANGES)) for _ in range(4)][1:]
-    empty, full = (sum(pair[at] for pair in pairs) / len(pairs) for at in (0, 1))
-    more = sorted(full - empty for empty, full in pairs)[len(pairs) // 2]
+        pairs = in_turns(
+            lambda: _shown(sheet, 2, ".ct-starter"),
+            lambda: _shown(sheet, 3, f".ct-row[aria-label$='number {EXCHANGES - 1}'] .ct-caption"),
+            pairs=5,
+        )
+    empty, full = (median(pair[at] for pair in pairs) for at in (0, 1))
+    more = median(full - empty for empty, full in pairs)
     what = f"panel shown with {2 * EXCHANGES} messages, more than an empty one"
     return [Row(what, f"{empty:.3g} s", f"{full:.3g} s", more, 1, more <= 1, "s")]
 
 
-def _shown(sheet: Notebook, cell: int, rows: int) -> float:
-    """Seconds from running a cell until its panel, with so many rows, is on the page."""
+def _shown(sheet: Notebook, cell: int, what: str) -> float:
+    """Seconds from running a cell until its panel shows something."""
     place = f"document.querySelectorAll('.jp-Notebook .jp-CodeCell')[{cell}]"
     sheet.page.evaluate(f"{place}.querySelectorAll('.ct-root').forEach((e) => e.remove())")
     started = time.perf_counter()
     sheet.run(cell, wait=False)
-    shown = f"{place}.querySelectorAll('.ct-root .ct-row .ct-caption').length >= {rows}"
-    first = f"{place}.querySelector('.ct-root .ct-{'row' if rows else 'starter'}')"
-    sheet.page.wait_for_function(f"{first} && {shown}", timeout=60_000)
-    return time.perf_counter() - started
+    sheet.page.wait_for_function(f'{place}.querySelector(".ct-root {what}")', timeout=60_000)
+    seconds = time.perf_counter() - started
+    sheet.until(_NOTHING_RUNS)
+    return seconds

@@ -12,10 +12,13 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, Generic, TypeAlias, TypeVar
 
-__all__ = ["LoopThread"]
+__all__ = ["LONGEST_SLEEP", "LoopThread"]
+
+LONGEST_SLEEP = 0.5
+"""Seconds of one blocking wait."""
 
 T = TypeVar("T")
 Close: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
@@ -81,7 +84,12 @@ class LoopThread:
             raise RuntimeError("a blocking call on the private loop's own thread would never end")
         loop, handed_over = self.loop, _Interruptible(work)
         try:
-            return self.submit(handed_over.run()).result()
+            future = self.submit(handed_over.run())
+            # In pieces: an interrupt that falls between two waits is seen after this one, and
+            # one without end cannot be interrupted on Windows at all.
+            while not wait([future], LONGEST_SLEEP).done:
+                pass
+            return future.result()
         except BaseException:
             if not handed_over.ended and loop.is_running():
                 loop.call_soon_threadsafe(handed_over.stop)

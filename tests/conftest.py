@@ -48,6 +48,8 @@ def shell(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell
     monkeypatch.setenv("CHAT_MAGICS_MODEL", "test-model")
     shell = Shell()
     shell.run("%load_ext chat_magics")
+    # Else the first question waits for imports, and a wait of a second is told in a line.
+    shell.ip.chat_magics_extension.magics.session.prepare()
     yield shell
     server.release()
     shell.close()

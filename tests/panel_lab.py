@@ -19,11 +19,17 @@ LONG = 60_000
 
 
 @contextmanager
-def lab_with_extension(folder: Path, model: ChatServer) -> Iterator[Lab]:
-    """A lab with our extension, its kernels on the tests' model server."""
+def lab_with_extension(folder: Path, model: ChatServer, **more: str) -> Iterator[Lab]:
+    """A lab with our extension, its kernels on the tests' model server.
+
+    Args:
+        folder: for the notebooks and the home.
+        model: which the kernels ask.
+        more: variables for the kernels.
+    """
     shutil.copytree(EXTENSION, folder / "data" / "labextensions" / "chat-magics")
     settings = {"CHAT_MAGICS_BASE_URL": model.url, "CHAT_MAGICS_MODEL": "test-model"}
-    with Lab(folder, JUPYTER_PATH=str(folder / "data"), **settings) as started:
+    with Lab(folder, JUPYTER_PATH=str(folder / "data"), **settings, **more) as started:
         yield started
 
 

@@ -37,7 +37,8 @@ def model() -> Iterator[ChatServer]:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, model: ChatServer) -> Iterator[Lab]:
-    with lab_with_extension(tmp_path_factory.mktemp("lab"), model) as started:
+    folder = tmp_path_factory.mktemp("lab")
+    with lab_with_extension(folder, model, CHAT_MAGICS_CACHE="false") as started:
         yield started
 
 

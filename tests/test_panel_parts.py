@@ -316,3 +316,12 @@ def test_a_closed_panel_leaves_the_conversation_as_it_is(server: ChatServer) -> 
     gone = Event()
     session.watch(lambda conversation: gone.set())
     assert Conversation(session=session).ask("Hello").text
+
+
+def test_the_still_copy_holds_the_newest_rows_within_its_bytes() -> None:
+    rows = tuple(Row(str(n), f"Q{n}", blocks=["<p>" + "x" * 40_000 + "</p>"]) for n in range(9))
+    transcript = Transcript(lambda message, files: None)
+    transcript.show(rows)
+    data = StillTranscript(transcript)._data()
+    assert "6 earlier exchanges are in the history" in data["text/html"]
+    assert data["text/plain"] == "> Q6\n\n> Q7\n\n> Q8"

@@ -10,11 +10,9 @@ import time
 from collections.abc import AsyncGenerator, Callable, Generator
 
 from ..client.events import Event, Restarted, Text
+from ..loop import LONGEST_SLEEP
 
 __all__ = ["EventLog"]
-
-LONGEST_SLEEP = 0.5
-"""Seconds of one blocking wait: one without end cannot be interrupted on Windows."""
 
 
 class EventLog:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from ..client.events import Event
 from ..errors import ChatError
 from ..history import new_id
+from ..loop import LONGEST_SLEEP
 from ..messages import Message
 from .answer import Answer
-from .event_log import LONGEST_SLEEP, EventLog
+from .event_log import EventLog
 from .follow import Follow
 
 if TYPE_CHECKING:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import threading
 from typing import TYPE_CHECKING
 
-from ipywidgets import HTML, Image, ToggleButtons, VBox
+from ipywidgets import HTML, ToggleButtons, VBox
 
 from chat_magics import ChatError
 from chat_magics.frames import readable
@@ -15,6 +16,8 @@ from .said import Said
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    from chat_magics.plots import Plot
 
     from .panel import ChatPanel
 
@@ -34,7 +37,7 @@ class Dashboard(VBox):
         self._panel = panel
         self.scope = ToggleButtons(options=(HERE, ALL))
         self.figures = HTML()
-        self.plot = Image(format="png")
+        self.plot = HTML()  # not an Image, which has no words for who cannot see it
         self.measures = Said()
         self.said = Said()
         # Opened by a click and, when a reply ended, by the panel's own thread.
@@ -62,12 +65,12 @@ class Dashboard(VBox):
         from chat_magics import plots
 
         days, models = history.stats(by="day", **filters), history.stats(by="model", **filters)
-        self.plot.value = plots.overview(days, models).png()
+        self.plot.value = _picture(plots.overview(days, models))
         self.plot.layout.display = None
 
     def left(self) -> None:
         """Lets go of the picture, which would be saved with the notebook."""
-        self.plot.value = b""
+        self.plot.value = ""
 
     def _measures(self) -> str:
         answered = [e for e in self._panel.conversation.exchanges() if e.answered]
@@ -90,3 +93,8 @@ def _figures(frame: DataFrame) -> str:
         for name, value in frame["value"].items()
     )
     return f"<dl class='chat-magics-figures'>{pairs}</dl>"
+
+
+def _picture(plot: Plot) -> str:
+    content = base64.b64encode(plot.png()).decode()
+    return f'<img alt="{html.escape(plot.words)}" src="data:image/png;base64,{content}">'

@@ -33,13 +33,16 @@ class Shelf(VBox):
         self._panel = panel
         self._asked = ""
         self.search = Text(
-            placeholder="Search titles and all that was said", continuous_update=False
+            description="Search",
+            placeholder="Search titles and all that was said",
+            continuous_update=False,
         )
-        self.list = Select(options=(), rows=6)
-        self.name = Text(placeholder="a new name", continuous_update=False)
+        self.list = Select(description="Conversations", options=(), rows=6)
+        self.name = Text(description="New name", placeholder="a new name", continuous_update=False)
         self.said = Said()
         for field in (self.search, self.list, self.name):
             field.layout.width = "auto"
+            field.add_class("chat-magics-unlabelled")
         actions = [
             ("Open", self._open),
             ("Pin", self._pin),

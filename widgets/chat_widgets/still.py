@@ -24,6 +24,9 @@ __all__ = ["StillTranscript"]
 SHOWN = 50
 """Newest exchanges that are shown: a notebook is not to grow without end."""
 
+MOST_CHARACTERS = 150_000
+"""Of these so many characters, and at least one: all of it is sent at the end of each reply."""
+
 OWN_STYLE = """
 .chat-magics-static .chat-magics-prompt {
   margin: 0.8em 0 0.4em 18%; padding: 0.4em 0.8em; border-radius: 10px; white-space: pre-wrap;
@@ -63,17 +66,29 @@ class StillTranscript:
 
     def _data(self) -> dict[str, str]:
         rows = self._transcript.rows
-        markup = "".join(_parts(rows))
-        words = "\n\n".join(f"> {row.prompt}" for row in rows[-SHOWN:]) or "Chat panel"
+        newest = _newest(rows)
+        markup = "".join(_parts(newest, len(rows) - len(newest)))
+        words = "\n\n".join(f"> {row.prompt}" for row in newest) or "Chat panel"
         style = f"<style>{STYLE}{OWN_STYLE}</style>"
         shown = f'{style}<div class="chat-magics-static">{markup}</div>' if rows else ""
         return {"text/html": shown, "text/plain": words}
 
 
-def _parts(rows: tuple[Row, ...]) -> Iterator[str]:
-    if len(rows) > SHOWN:
-        yield f"<p>{len(rows) - SHOWN} earlier exchanges are in the history.</p>"
-    for row in rows[-SHOWN:]:
+def _newest(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Those that are shown; the rows before them are in the history."""
+    taken = size = 0
+    for row in reversed(rows[-SHOWN:]):
+        size += len(row.prompt) + sum(map(len, row.blocks))
+        if taken and size > MOST_CHARACTERS:
+            break
+        taken += 1
+    return rows[len(rows) - taken :]
+
+
+def _parts(rows: tuple[Row, ...], earlier: int) -> Iterator[str]:
+    if earlier:
+        yield f"<p>{earlier} earlier exchanges are in the history.</p>"
+    for row in rows:
         files = "".join(f"\n[{file['name']}]" for file in row.attachments)
         yield f'<div class="chat-magics-prompt">{html.escape(row.prompt + files)}</div>'
         yield wrap("".join(row.blocks), math="mathml")
