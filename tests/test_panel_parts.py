@@ -228,6 +228,22 @@ def test_two_panels_of_one_conversation_show_the_same(panel: ChatPanel) -> None:
     other.close()
 
 
+def test_a_version_is_not_changed_under_a_reply_that_comes(
+    panel: ChatPanel, server: ChatServer
+) -> None:
+    server.script(Reply("old"), Reply(["new"], stall_after=1))
+    panel.ask("Hello").wait()
+    first = panel.conversation.path[0]
+    again = panel.conversation.regenerate().send()
+    server.until(lambda: len(server.posts) == 2)
+    heard = Heard(panel.transcript)
+    panel.transcript._take(panel.transcript, {"type": "version", "id": first, "step": 1}, [])
+    assert "a reply is under way" in heard.of("notice")[0]["message"]
+    panel.transcript._take(panel.transcript, {"type": "stop"}, [])
+    assert again.wait(10)
+    server.release()
+
+
 # The controls
 
 

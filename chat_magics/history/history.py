@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -128,16 +127,6 @@ class History(FrameReading, Keeping):
             lambda connection: conversations.latest(connection, self.owner, origin)
         )
 
-    def rename(self, id: str, name: str | None) -> ConversationRecord:
-        """Give a stored conversation a name; None takes its name away.
-
-        Raises:
-            InvalidRequest: the name is empty or taken.
-            NotFound: no conversation of this id is stored.
-        """
-        usable = None if name is None else conversations.usable_name(name)
-        return self._change(id, name=usable)
-
     def set_path(self, id: str, path: Sequence[str]) -> ConversationRecord:
         """Set the list of exchanges that are a conversation's context now.
 
@@ -145,14 +134,6 @@ class History(FrameReading, Keeping):
             NotFound: no conversation of this id is stored.
         """
         return self._change(id, path=list(path))
-
-    def set_title(self, id: str, title: str) -> ConversationRecord:
-        """Set what a conversation is shown as.
-
-        Raises:
-            NotFound: no conversation of this id is stored.
-        """
-        return self._change(id, title=title)
 
     def begin(
         self,
@@ -298,11 +279,6 @@ class History(FrameReading, Keeping):
     def close(self) -> None:
         """Close the file; a second call does nothing."""
         self._store.close()
-
-    def _change(self, id: str, **values: Any) -> ConversationRecord:
-        return self._store.write(
-            lambda connection: conversations.change(connection, self.owner, id, **values)
-        )
 
     def _refuse_others(self, owner: str) -> None:
         if owner != self.owner:

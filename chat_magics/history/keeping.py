@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 from typing_extensions import Unpack
@@ -76,6 +76,24 @@ class Keeping:
         frame.attrs["note"] = found.note
         return frame
 
+    def rename(self, id: str, name: str | None) -> ConversationRecord:
+        """Give a stored conversation a name; None takes its name away.
+
+        Raises:
+            InvalidRequest: the name is empty or taken.
+            NotFound: no conversation of this id is stored.
+        """
+        usable = None if name is None else conversations.usable_name(name)
+        return self._change(id, name=usable)
+
+    def set_title(self, id: str, title: str) -> ConversationRecord:
+        """Set what a conversation is shown as.
+
+        Raises:
+            NotFound: no conversation of this id is stored.
+        """
+        return self._change(id, title=title)
+
     def tag(self, id: str, *tags: str) -> ConversationRecord:
         """Add tags to a stored conversation.
 
@@ -107,6 +125,11 @@ class Keeping:
             return conversations.change(connection, self.owner, id, tags=tags)
 
         return self._store.write(work)
+
+    def _change(self, id: str, **values: Any) -> ConversationRecord:
+        return self._store.write(
+            lambda connection: conversations.change(connection, self.owner, id, **values)
+        )
 
     def delete(self, id: str) -> int:
         """Delete a conversation, with every version of its exchanges, for good.

@@ -156,6 +156,9 @@ class ChatPanel(VBox):
             self._transcript.refused(message.text, error.message)
 
     def _version(self, message: incoming.Version, files: list[bytes]) -> None:
+        if self.conversation.replies:
+            # It would wait for the reply, and Stop would wait for it.
+            raise ChatError("a reply is under way: stop it, or wait for its end")
         family = list(self._stage.versions(message.id))
         at = family.index(message.id) + message.step if message.id in family else -1
         if 0 <= at < len(family):
