@@ -137,13 +137,13 @@ def test_a_restarted_kernel_is_said_and_what_came_stays(
     browser: Browser, lab: Lab, model: ChatServer
 ) -> None:
     with panel_in(browser, lab, "restart") as panel:
-        _streaming(panel, model)
+        _streaming(panel, model, "Restart now")
         panel.box.fill("half a thought")
         panel.page.locator("[data-command='notebook:restart-kernel']").first.click()
         panel.page.locator(".jp-Dialog .jp-mod-accept").click()
         expect(panel.notice).to_contain_text("The kernel is gone")
-        panel.ended(panel.row("Go on"), "interrupted")
-        expect(panel.row("Go on").locator(".ct-reply")).to_contain_text("First words")
+        panel.ended(panel.row("Restart now"), "interrupted")
+        expect(panel.row("Restart now").locator(".ct-reply")).to_contain_text("First words")
         expect(panel.box).to_have_value("half a thought")
         panel.sheet.wait_idle()
         panel.page.get_by_role("button", name="Run this cell and advance").click()
@@ -152,7 +152,7 @@ def test_a_restarted_kernel_is_said_and_what_came_stays(
         expect(panel.box).to_be_visible(timeout=LONG)
         panel.asked("In the new kernel")
         panel.open("Conversations")
-        expect(panel.drawer.locator("select option", has_text="Go on")).to_have_count(1)
+        expect(panel.drawer.locator("select option", has_text="Restart now")).to_have_count(1)
 
 
 def test_a_websocket_that_is_cut_comes_back_with_all_that_was_said(
