@@ -53,7 +53,7 @@ def test_loading_twice_and_again_after_unloading_changes_nothing(shell: Shell):
     assert shell.run("%load_ext chat_magics").out.startswith("The chat_magics extension is already")
     assert shell.run("%reload_ext chat_magics").err == ""
     assert [type(c).__name__ for c in shell.ip.configurables].count("ChatMagics") == 1
-    assert shell.run("%chat Hello").out.startswith("Hello from")
+    assert "Hello from" in shell.run("%chat Hello").out
 
 
 def test_unloading_takes_all_away(shell: Shell):

@@ -141,7 +141,9 @@ class ChatPanel(VBox):
             self._transcript.refused(message.text, error.message)
 
     def _stop(self, message: incoming.Stop, files: list[bytes]) -> None:
-        for reply in self._stage.replies[:1]:
+        # Of the conversation: the stage may not have heard of it yet.
+        shown = [reply for reply in self.conversation.replies if not reply.ask.alone]
+        for reply in shown[:1]:
             reply.stop()
 
     def _regenerate(
