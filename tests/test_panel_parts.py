@@ -244,6 +244,22 @@ def test_a_version_is_not_changed_under_a_reply_that_comes(
     server.release()
 
 
+def test_a_view_that_missed_something_is_told_it_and_no_other(transcript: Transcript) -> None:
+    row = Row(ID, "Hello", ["<p>😀</p>"], state="complete")
+    transcript.show([row])
+    transcript.busy(ID, 0)
+    heard = Heard(transcript)
+    transcript._take(transcript, {"type": "check", "id": ID, "units": row.units}, [])
+    assert heard.of("row") == []
+    transcript._take(transcript, {"type": "check", "id": ID, "units": 3}, [])
+    assert heard.of("row")[0]["row"]["blocks"] == row.blocks
+    transcript.busy(None, 0)
+    transcript._take(transcript, {"type": "check", "id": ID, "units": row.units}, [])
+    assert heard.of("busy")[-1]["id"] is None
+    transcript._take(transcript, {"type": "check", "id": "f" * 32, "units": 0}, [])
+    assert len(heard.of("snapshot")) == 1
+
+
 # The controls
 
 

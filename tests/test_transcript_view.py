@@ -303,3 +303,12 @@ def test_what_was_sent_is_shown_in_a_window_that_escape_closes(view: ViewPage) -
     view.page.keyboard.press("Escape")
     expect(window).to_be_hidden()
     assert view.said("stop") == []
+
+
+def test_a_reply_that_falls_silent_is_asked_after(view: ViewPage) -> None:
+    _streaming(view, blocks=["<p>😀</p>"])
+    expect(view.rows).to_have_attribute("data-state", "streaming")
+    view.page.wait_for_function("() => said.some(({ type }) => type === 'check')")
+    assert view.said("check")[0] == {"type": "check", "id": "a", "units": 9, "buffers": []}
+    view.tell("row", row=row("a", "Go", blocks=["<p>😀 whole</p>"]), after=None)
+    expect(view.rows.locator(".ct-reply")).to_have_text("😀 whole")

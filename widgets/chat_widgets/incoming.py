@@ -16,6 +16,7 @@ from chat_magics import ChatError
 __all__ = [
     "Ask",
     "AttachmentName",
+    "Check",
     "Docked",
     "Edit",
     "Incoming",
@@ -68,6 +69,14 @@ class Stop(_Message):
     type: Literal["stop"]
 
 
+class Check(_Message):
+    """Nothing was heard of this reply for a while; `units` of its HTML have arrived."""
+
+    type: Literal["check"]
+    id: Id
+    units: int = Field(ge=0, le=2**53)
+
+
 class Regenerate(_Message):
     """Ask the same again, past the cache."""
 
@@ -112,7 +121,7 @@ class Docked(_Message):
     done: bool
 
 
-Incoming = Ready | Ask | Stop | Regenerate | Retry | Edit | Version | ShowSent | Docked
+Incoming = Ready | Check | Ask | Stop | Regenerate | Retry | Edit | Version | ShowSent | Docked
 
 _ANY: TypeAdapter[Incoming] = TypeAdapter(Annotated[Incoming, Field(discriminator="type")])
 

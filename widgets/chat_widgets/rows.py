@@ -51,6 +51,11 @@ class Row:
         """As the view takes it."""
         return asdict(self)
 
+    @property
+    def units(self) -> int:
+        """How long its HTML is, as JavaScript counts."""
+        return sum(len(html.encode("utf-16-le")) // 2 for html in self.blocks)
+
     def settle(self, exchange: Exchange) -> None:
         """Takes in how the exchange ended."""
         self.caption = caption(exchange)

@@ -16,7 +16,7 @@ import traitlets
 
 from chat_magics import ChatError
 
-from .incoming import Incoming, Ready, parse
+from .incoming import Check, Incoming, Ready, parse
 from .rows import Row, common_units
 from .source import STATIC, script, style
 
@@ -69,6 +69,8 @@ class Transcript(anywidget.AnyWidget):
             if isinstance(message, Ready):
                 self._font_is_sent = False
                 self.tell_all()
+            elif isinstance(message, Check):
+                self._tell_missed(message)
             else:
                 self._on_incoming(message, [bytes(buffer) for buffer in buffers])
         except ChatError as error:
@@ -101,6 +103,16 @@ class Transcript(anywidget.AnyWidget):
                 queued=self._queued,
                 starters=[] if rows else list(self._starters()),
             )
+
+    def _tell_missed(self, check: Check) -> None:
+        """Tells what became of a reply, where a view that is silent about it missed some of it."""
+        with self._telling:
+            row = self._rows.get(check.id)
+            if row is None:
+                self.tell_all()
+            elif (row.units, self._busy) != (check.units, check.id):
+                self.put(row)
+                self._tell("busy", id=self._busy, queued=self._queued)
 
     def show(self, rows: Iterable[Row]) -> None:
         """Shows these rows and no others."""

@@ -1,5 +1,8 @@
 /** Store: what the kernel told, in order. It outlives the views and knows no element. */
 
+/** Milliseconds of silence of a reply, after which it is asked after. */
+export const SILENCE = 5000;
+
 /**
  * Rows and state of one transcript; views listen to it.
  *
@@ -8,6 +11,7 @@
  */
 export class Store {
   #views = new Set();
+  #heard = Date.now();
 
   /** @param {(message: object, buffers?: ArrayBuffer[]) => void} say to the kernel. */
   constructor(say) {
@@ -33,9 +37,18 @@ export class Store {
 
   /** Takes a message of the kernel; returns false where its type is none of the store's. */
   take(message) {
+    this.#heard = Date.now();
     const take = this.#kinds[message.type];
     if (take) take(message);
     return Boolean(take);
+  }
+
+  /** Asks after a reply that is silent: where a connection was cut, its messages may be lost. */
+  askAfter() {
+    const row = this.rows.get(this.busy);
+    if (!row || Date.now() - this.#heard < SILENCE) return;
+    const units = row.blocks.reduce((sum, html) => sum + html.length, 0);
+    this.say({ type: "check", id: row.id, units });
   }
 
   /** The kernel is gone: nothing streams any more. */

@@ -12,7 +12,7 @@ import { LogView } from "./log.js";
 import { addMathFont, download, hideStaticTranscripts } from "./page.js";
 import { Bottom } from "./scroll.js";
 import { SentWindow } from "./sent.js";
-import { Store } from "./store.js";
+import { SILENCE, Store } from "./store.js";
 import { UnsentPrompts } from "./unsent.js";
 
 /** What outlives the views, by the panel's `uid`: each view is given another model object. */
@@ -220,7 +220,9 @@ function initialize({ model }) {
     else store.take(message);
   });
   store.say({ type: "ready" });
+  const watch = setInterval(() => store.askAfter(), SILENCE);
   return () => {
+    clearInterval(watch);
     ROOMS.get(uid).drafts.stop();
     ROOMS.delete(uid);
   };
