@@ -58,9 +58,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    from .loading import without_collecting
+    from .interpreter import while_importing
 
-    with without_collecting():
+    with while_importing():
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
 
 

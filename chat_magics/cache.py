@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from chat_magics.interpreter import while_importing
 from chat_magics.messages import ChatRequest, Completion
 from chat_magics.private_files import PerProcess, is_corrupt, set_aside
 
@@ -123,7 +124,8 @@ class DiskStore:
 
 def _open(directory: Path, size_limit: int) -> StrictCache:
     # diskcache costs 30 to 50 ms of import, and nobody who does not ask needs it.
-    from chat_magics.cache_disk import StrictCache
+    with while_importing():
+        from chat_magics.cache_disk import StrictCache
 
     return StrictCache(directory, size_limit=size_limit, timeout=_LOCK_TIMEOUT)
 

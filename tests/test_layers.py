@@ -21,7 +21,7 @@ ORDER = [
     "errors",
     "attachments",
     "config",
-    "loading",
+    "interpreter",
     "private_files",
     "log_file",
     "telemetry",
@@ -85,7 +85,7 @@ ROOMS = {
 """Who may use which package; `typing_extensions` is for all."""
 
 
-LOADERS = {("", "magics"), ("", "loading")}
+LOADERS = {("", "magics"), ("", "interpreter")}
 """What the package itself imports, inside of functions: what loads the rest."""
 
 

@@ -155,7 +155,6 @@ def test_a_restarted_kernel_is_said_and_what_came_stays(
         expect(panel.drawer.locator("select option", has_text="Restart now")).to_have_count(1)
 
 
-@pytest.mark.slow  # JupyterLab takes its time to come back: not always within the wait
 def test_a_websocket_that_is_cut_comes_back_with_all_that_was_said(
     browser: Browser, lab: Lab, model: ChatServer
 ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..config import ChatConfig, Sourced, key_to_send, may_go
 from ..errors import AuthenticationFailed
-from ..loading import without_collecting
+from ..interpreter import while_importing
 from ..loop import LoopThread
 from ..private_files import PerProcess
 
@@ -71,18 +71,18 @@ class Servers:
             return connected.transports[way]
 
     def _connect(self, config: ChatConfig, way: _Way, connected: _Connected) -> Transport:
-        with without_collecting():
+        with while_importing():
             from .transport import Transport  # imports openai: at the first request
 
-        url = self._demo_url(connected) if way.url == "demo" else way.url
-        transport = Transport(
-            config,
-            way.key,
-            url,
-            organization=way.organization,
-            project=way.project,
-            custom=way.custom,
-        )
+            url = self._demo_url(connected) if way.url == "demo" else way.url
+            transport = Transport(
+                config,
+                way.key,
+                url,
+                organization=way.organization,
+                project=way.project,
+                custom=way.custom,
+            )
         self._loop.on_close(transport.close)
         return transport
 

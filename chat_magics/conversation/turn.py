@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..client import Event, Restarted, Sending, Text, Waiting
 from ..errors import ChatError, NotFound
 from ..history import Exchange, PathMoved, Status
+from ..interpreter import short_turns
 from ..messages import ChatRequest, Completion, Image, Usage
 from .ask import Ask
 from .attached import earlier_images
@@ -73,7 +74,8 @@ class Turn:
                 self._reply.emit(Waiting("the reply before this one"))
             await self._while_not_stopped(self._state.turn.acquire())
             try:
-                error = await self._take()
+                with short_turns():
+                    error = await self._take()
             finally:
                 self._state.turn.release()
         except asyncio.CancelledError:
