@@ -176,21 +176,23 @@ class RateLimiter:
         self._shared = PerProcess(partial(_strategy, Path(store).expanduser()))
         self._alone = PerProcess(partial(_strategy, Path(":memory:")))
 
-    def acquire(self, identity: str) -> float:
+    def acquire(self, identity: str, per_minute: int | None = None) -> float:
         """Admit and count one request, or say how long to wait.
 
         Args:
             identity: whose requests are counted together.
+            per_minute: the limit for this identity; the common one by default.
 
         Returns:
             0.0 where the request is admitted, else seconds until the next try makes sense.
         """
-        if self.per_minute is None:
+        limit = per_minute or self.per_minute
+        if limit is None:
             return 0.0
         if time.monotonic() >= self._rests_until:
             try:
                 with self._shared.use() as strategy:
-                    return _ask(strategy, self.per_minute, identity)
+                    return _ask(strategy, limit, identity)
             except (sqlite3.Error, OSError) as error:
                 self._rests_until = time.monotonic() + self._rest
                 if self._on_fault is not None:
@@ -198,7 +200,7 @@ class RateLimiter:
                         f"the rate limit is counted by this kernel alone for now: {error}", error
                     )
         with self._alone.use() as strategy:
-            return _ask(strategy, self.per_minute, identity)
+            return _ask(strategy, limit, identity)
 
 
 def _strategy(path: Path) -> SlidingWindowCounterRateLimiter:

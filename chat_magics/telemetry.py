@@ -49,6 +49,7 @@ class RequestRecord:
         request: our id of the exchange.
         conversation: the conversation's id.
         surface: where it was asked: cell, panel, batch, app.
+        owner: who asked, where several people share.
         model_asked: the model asked for.
         model: the model that answered.
         host: of the base URL, as `host_of` gives it; the rest of a URL may hold a key.
@@ -79,6 +80,7 @@ class RequestRecord:
     request: str
     conversation: str = ""
     surface: str = ""
+    owner: str = ""
     model_asked: str = ""
     model: str = ""
     host: str = ""

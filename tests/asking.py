@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from chat_magics.answering import Answering
 from chat_magics.cache import CompletionCache
-from chat_magics.client import ChatClient, Event, Restarted, Sending, Text, Waiting
+from chat_magics.client import Admission, ChatClient, Event, Restarted, Sending, Text, Waiting
 from chat_magics.config import resolve_sourced
 from chat_magics.limits import RateLimiter
 from chat_magics.messages import ChatRequest, Completion, Message
@@ -24,12 +26,18 @@ def asking(
     url: str | None,
     *,
     cache: CompletionCache | None = None,
-    limiter: RateLimiter | None = None,
+    limits: Path | None = None,
     **settings: Any,
 ) -> Iterator[ChatClient]:
-    """A client of the server at this URL, or of the environment's, closed at the end."""
+    """A client of the server at this URL, or of the environment's, closed at the end.
+
+    Its own limits are counted in the folder `limits`.
+    """
     given = {"base_url": url, "api_key": KEY, "max_attempts": 2, **settings}
-    client = ChatClient(*resolve_sourced(given), cache=cache, limiter=limiter)
+    client = ChatClient(*resolve_sourced(given), cache=cache)
+    if limits is not None:
+        limiter = RateLimiter(limits / "limits.db", per_minute=None)
+        client.admission = Admission(limiter, Answering(limits / "answering"))
     try:
         yield client
     finally:

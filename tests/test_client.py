@@ -16,9 +16,7 @@ from chat_magics.errors import (
     BudgetReached,
     InvalidRequest,
     ModelNotFound,
-    RateLimitReached,
 )
-from chat_magics.limits import RateLimiter
 from chat_magics.messages import Completion, Message, Usage
 from tests.asking import asking, request_to, start
 from tests.chat_server import ChatServer, Hang, Html, Json, Reply, Status
@@ -154,32 +152,6 @@ def test_a_truncated_answer_is_not_stored(
     with asking(server.url, cache=cache) as client:
         answers = [client.complete(request_to(client)) for _ in range(2)]
     assert [(a.truncated, a.cached) for a in answers] == [(True, False)] * 2
-
-
-def test_the_own_limit_of_requests_refuses_beyond_the_longest_wait(
-    server: ChatServer, tmp_path: Path
-) -> None:
-    limiter = RateLimiter(tmp_path / "limits.db", per_minute=2)
-    with asking(server.url, limiter=limiter, requests_per_minute=2, max_wait=1) as client:
-        for prompt in ("one", "two"):
-            client.complete(request_to(client, prompt))
-        with pytest.raises(RateLimitReached, match=r"requests_per_minute\): again in \d") as caught:
-            client.complete(request_to(client, "three"))
-    assert (caught.value.retry_after or 0) > 1
-    assert len(server.posts) == 2
-
-
-def test_a_wait_for_the_own_limit_is_told_and_can_be_stopped(
-    server: ChatServer, tmp_path: Path
-) -> None:
-    limiter = RateLimiter(tmp_path / "limits.db", per_minute=1)
-    with asking(server.url, limiter=limiter, requests_per_minute=1, max_wait=100) as client:
-        client.complete(request_to(client, "one"))
-        asked = start(client)
-        asked.until(lambda: len(asked.waits) == 1)
-        asked.future.cancel()
-    assert asked.waits[0].reason == "own limit of requests per minute"
-    assert len(server.posts) == 1
 
 
 def test_a_budget_is_asked_before_the_request_and_after_the_cache(

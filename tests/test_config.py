@@ -270,3 +270,34 @@ def test_the_home_is_moved_by_one_variable(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.delenv("CHAT_MAGICS_HOME")
     assert resolve().home == default_home()
     assert default_home().name == "chat_magics"
+
+
+@pytest.mark.parametrize("variable", ["OPENAI_API_KEY_FILE", "CHAT_MAGICS_API_KEY_FILE"])
+def test_a_secret_may_stand_in_a_file_that_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    (tmp_path / "key").write_text("sk-from-a-file\n")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv(variable, str(tmp_path / "key"))
+    config, sources = resolve_sourced(folder=tmp_path)
+    assert config.api_key is not None
+    assert config.api_key.get_secret_value() == "sk-from-a-file"
+    assert sources["api_key"] == "environment"
+
+
+def test_a_value_goes_before_the_file_of_the_same_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "model").write_text("from-the-file")
+    monkeypatch.setenv("CHAT_MAGICS_MODEL_FILE", str(tmp_path / "model"))
+    assert resolve(folder=tmp_path).model == "from-the-file"
+    monkeypatch.setenv("CHAT_MAGICS_MODEL", "from-the-value")
+    assert resolve(folder=tmp_path).model == "from-the-value"
+
+
+def test_a_file_of_a_secret_that_is_not_there_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CHAT_MAGICS_HISTORY_FILE", str(tmp_path / "nothing"))
+    with pytest.raises(ConfigError, match="CHAT_MAGICS_HISTORY_FILE names a file that cannot be"):
+        resolve(folder=tmp_path)

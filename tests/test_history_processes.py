@@ -12,9 +12,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from chat_magics.file_lock import file_lock
 from chat_magics.history import History, process
 from chat_magics.history.exchange import now
-from chat_magics.history.filelock import file_lock
 from chat_magics.history.process import this_process
 from chat_magics.history.schema import exchanges
 from chat_magics.history.store import CHECKPOINT_EVERY, lock_of

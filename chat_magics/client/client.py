@@ -1,6 +1,6 @@
 """ChatClient: one request through its rings, one concern each, outermost first.
 
-    check → cache → budget and rate → retry → one HTTP stream
+    check → cache → budget → admission → retry → one HTTP stream
 
 Each ring is one method; it takes the request and the place for events, and gives a Completion.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,14 +20,13 @@ from ..errors import (
     ChatError,
     InvalidRequest,
     ModelNotFound,
-    RateLimitReached,
     RequestTimeout,
 )
 from ..loop import LoopThread
 from ..messages import ChatRequest, Completion
 from ..retry import RetryPolicy
 from .catalogue import Catalogue
-from .events import Emit, Event, Text, Waiting
+from .events import Emit, Event, Text
 from .parameters import Adaption, check_options, check_text
 from .progress import Progress
 from .servers import Servers
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
     from ..cache import CompletionCache
-    from ..limits import RateLimiter
+    from .admission import Admission
 
 __all__ = ["ChatClient", "Sending"]
 
@@ -76,7 +76,7 @@ class ChatClient:
         sources: where they came from; decides which key may go to which server.
         loop: the private loop it lives on.
         cache: completions by request key.
-        limiter: the rate limit over all kernels of this machine.
+        admission: the limits over all kernels of this machine.
 
     Example:
         >>> from chat_magics.config import resolve_sourced
@@ -96,13 +96,13 @@ class ChatClient:
         *,
         loop: LoopThread | None = None,
         cache: CompletionCache | None = None,
-        limiter: RateLimiter | None = None,
+        admission: Admission | None = None,
     ) -> None:
         self.config = config
         self.sources = sources
         self.loop = loop or LoopThread()
         self.cache = cache
-        self.limiter = limiter
+        self.admission = admission
         self._servers = Servers(self.loop)
         self._adaptions: dict[tuple[str, str], Adaption] = {}
         self._catalogue = Catalogue(self._servers)
@@ -174,26 +174,17 @@ class ChatClient:
     ) -> Completion:
         if sending.within_budget:
             await sending.within_budget()
-        if self.limiter and rules.config.requests_per_minute:
-            await self._take_turn(self.limiter, emit, request.owner, rules.config)
-        return await self._within_deadline(
-            request, Progress(emit, sending.on_request, sending.on_reasoning), rules
-        )
+        async with self._admitted(request.owner, emit, rules.config):
+            return await self._within_deadline(
+                request, Progress(emit, sending.on_request, sending.on_reasoning), rules
+            )
 
-    async def _take_turn(
-        self, limiter: RateLimiter, emit: Emit, owner: str, config: ChatConfig
-    ) -> None:
-        waited = 0.0
-        while wait := await asyncio.to_thread(limiter.acquire, owner):
-            if waited + wait > config.max_wait:
-                raise RateLimitReached(
-                    f"{config.requests_per_minute} requests a minute are reached "
-                    f"(requests_per_minute): again in {wait:.0f} s",
-                    retry_after=wait,
-                )
-            emit(Waiting("own limit of requests per minute", wait))
-            await asyncio.sleep(wait)
-            waited += wait
+    def _admitted(
+        self, owner: str, emit: Emit, config: ChatConfig
+    ) -> AbstractAsyncContextManager[None]:
+        if self.admission is None:
+            return nullcontext()
+        return self.admission.admitted(owner, config, emit)
 
     async def _within_deadline(
         self, request: ChatRequest, progress: Progress, rules: _InForce

@@ -1,13 +1,22 @@
 """Every setting, in one place: its default, its meaning, and where its value came from."""
 
 from .settings import OPENAI_URL, ChatConfig, default_home, is_sendable
-from .sources import Sourced, key_to_send, may_go, resolve, resolve_sourced, save_key
+from .sources import (
+    Sourced,
+    from_environment,
+    key_to_send,
+    may_go,
+    resolve,
+    resolve_sourced,
+    save_key,
+)
 
 __all__ = [
     "OPENAI_URL",
     "ChatConfig",
     "Sourced",
     "default_home",
+    "from_environment",
     "is_sendable",
     "key_to_send",
     "may_go",

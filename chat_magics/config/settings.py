@@ -98,12 +98,22 @@ class ChatConfig(BaseSettings):
     requests_per_minute: int | None = Field(
         None, ge=1, description="limit over all kernels of this machine; unset: none"
     )
+    requests_per_minute_per_address: int | None = Field(
+        None, ge=1, description="the same for all who ask from one address, in the app; unset: none"
+    )
+    answers_at_once: int | None = Field(
+        None, ge=1, description="replies under way at a time for one owner; unset: any number"
+    )
+    max_limit_wait: float = Field(
+        60.0, ge=0, description="longest wait for one of these limits of ours, seconds"
+    )
     tokens_per_day: int | None = Field(None, ge=1, description="budget of tokens a day (UTC)")
     dollars_per_day: float | None = Field(None, gt=0, description="budget of dollars a day (UTC)")
     tokens_per_conversation: int | None = Field(None, ge=1, description="the same, a conversation")
     dollars_per_conversation: float | None = Field(None, gt=0, description="the same, in dollars")
     log_content: bool = Field(False, description="write prompts and replies into the log as well")
     owner: str = Field("", description="whose conversations these are, where several people share")
+    address: str = Field("", description="where the owner asks from, as the app knows it")
     history: str | None = Field(
         None,
         repr=False,  # a URL may hold a password

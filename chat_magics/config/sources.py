@@ -1,7 +1,8 @@
 """Where settings come from, in which order, and which of them may go where.
 
 Argument, then `%config ChatMagics.x`, then the environment, then `.env` in the working folder,
-then the system keyring (the key only), then the default.
+then the system keyring (the key only), then the default. Instead of a variable, the environment may
+hold the same name with `_FILE` and the path of a file with the value, as mounted secrets are.
 """
 
 from __future__ import annotations
@@ -12,12 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import AliasChoices, SecretStr, ValidationError
-from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource
 
 from ..errors import ConfigError
-from .settings import PREFIX, ChatConfig
+from .settings import ChatConfig
 
-__all__ = ["Sourced", "key_to_send", "may_go", "resolve", "resolve_sourced", "save_key"]
+__all__ = [
+    "Sourced",
+    "from_environment",
+    "key_to_send",
+    "may_go",
+    "resolve",
+    "resolve_sourced",
+    "save_key",
+]
 
 KEYRING_SERVICE = "chat_magics"
 
@@ -78,13 +87,41 @@ def _layers(
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     yield "argument", arguments
     yield "%config", notebook
-    yield "environment", _by_field(EnvSettingsSource(ChatConfig))
+    yield "environment", from_environment(ChatConfig)
     folder = folder or _working_folder()
     if folder is None:
         return
     dotenv = folder / ".env"
     if dotenv.is_file() and os.access(dotenv, os.R_OK):
         yield ".env in the working folder", _by_field(_dotenv_source(dotenv))
+
+
+def from_environment(settings: type[BaseSettings]) -> dict[str, Any]:
+    """The values of these settings that the environment holds, or files that it names.
+
+    Args:
+        settings: a class of settings; a variable with the value goes before a file.
+
+    Raises:
+        ConfigError: a file cannot be read, or a value that must be JSON is none.
+    """
+    held = _by_field(EnvSettingsSource(settings))
+    for name, field in settings.model_fields.items():
+        alias = field.validation_alias
+        prefixed = f"{settings.model_config.get('env_prefix', '')}{name}".upper()
+        names = alias.choices if isinstance(alias, AliasChoices) else (prefixed,)
+        for variable in (f"{each}_FILE" for each in names):
+            if name not in held and (path := os.environ.get(variable)):
+                held[name] = _content(path, variable)
+    return held
+
+
+def _content(path: str, variable: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"{variable} names a file that cannot be read: {said}") from None
 
 
 def _working_folder() -> Path | None:
@@ -104,12 +141,13 @@ def _dotenv_source(path: Path) -> DotEnvSettingsSource:
 def _by_field(source: EnvSettingsSource) -> dict[str, Any]:
     """What a source holds, under the names of the fields instead of their aliases."""
     held: dict[str, Any] = {}
-    for name, field in ChatConfig.model_fields.items():
+    prefix = source.env_prefix.upper()
+    for name, field in source.settings_cls.model_fields.items():
         try:
             value, _, is_complex = source.get_field_value(field, name)
             value = source.prepare_field_value(name, field, value, is_complex)
         except ValueError:
-            raise ConfigError(f"{PREFIX}{name.upper()} must be JSON") from None
+            raise ConfigError(f"{prefix}{name.upper()} must be JSON") from None
         if value is not None and value != "":
             held[name] = value
     return held

@@ -129,6 +129,7 @@ def log_record(exchange: Exchange, sent_chars: int, error: ChatError | None) -> 
         request=exchange.id,
         conversation=exchange.conversation,
         surface=exchange.surface,
+        owner=exchange.owner,
         model_asked=exchange.model_asked,
         model=exchange.model or "",
         host=host_of(exchange.base_url),

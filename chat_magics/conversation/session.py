@@ -9,19 +9,18 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
+from ..answering import Answering
 from ..cache import CompletionCache, DiskStore
-from ..client import ChatClient
+from ..client import Admission, ChatClient
 from ..config import ChatConfig, Sourced, key_to_send, resolve_sourced
 from ..display import current_shell
 from ..errors import ChatError
 from ..history import History
-from ..limits import Budget, RateLimiter, Spending
-from ..loop import LoopThread
-from ..messages import ChatRequest
+from ..limits import Budget, RateLimiter
 from ..telemetry import ErrorReport
 from .ask import api_options
 from .listing import Listing
-from .spending import Plan, expected, spending, spent
+from .spender import Spender
 from .store import Store
 from .telling import Telling
 from .watching import Watchers
@@ -35,7 +34,7 @@ __all__ = ["Session"]
 T = TypeVar("T")
 
 
-class Session(Telling):
+class Session(Telling, Spender):
     """One client, one history, one current conversation; shared by all surfaces of a kernel.
 
     In IPython it lives on the shell (`Session.current()`); elsewhere it is made by hand.
@@ -44,6 +43,8 @@ class Session(Telling):
         arguments: settings given in code.
         notebook: settings given by `%config`, read anew at each ask.
         on_error: given an ErrorReport of each failure, for a monitoring service.
+        client: one to share with other sessions, such as those of other owners; it keeps its own
+            settings, and stays open when this session is closed.
 
     Example:
         >>> session = Session({"base_url": "demo"})
@@ -58,14 +59,16 @@ class Session(Telling):
         *,
         notebook: Callable[[], Mapping[str, Any]] | None = None,
         on_error: Callable[[ErrorReport], None] | None = None,
+        client: ChatClient | None = None,
     ) -> None:
         super().__init__(on_error)
         self._arguments = dict(arguments or {})
         self._notebook = notebook or dict
         self.offered = False
         self.config, self.sources = self._resolve()
-        self.loop = LoopThread()
-        self.client = ChatClient(self.config, self.sources, loop=self.loop)
+        self._shares_client = client is not None
+        self.client = client or ChatClient(self.config, self.sources)
+        self.loop = self.client.loop
         self.telemetry = self._open_log()
         self._conversation: Conversation | None = None
         self._closed = False
@@ -121,17 +124,9 @@ class Session(Telling):
             self._apply()
 
     def _apply(self) -> None:
-        config, client = self.config, self.client
-        client.configure(config, self.sources)
-        cache = (config.home, config.cache_mb, config.cache_ttl)
-        if cache != self._cache_settings:  # else its counters would begin anew
-            self._cache_settings = cache
-            client.cache = self._new_cache(config)
-        client.limiter = RateLimiter(
-            config.home / "limits.db",
-            per_minute=config.requests_per_minute,
-            on_fault=lambda what, error: self.warn(what),
-        )
+        config = self.config
+        if not self._shares_client:
+            self._equip(self.client)
         self.telemetry.log_content = config.log_content
         self.budget = Budget(
             config.tokens_per_day,
@@ -140,6 +135,20 @@ class Session(Telling):
             config.dollars_per_conversation,
         )
         self._tell_of_file()
+
+    def _equip(self, client: ChatClient) -> None:
+        config = self.config
+        client.configure(config, self.sources)
+        cache = (config.home, config.cache_mb, config.cache_ttl)
+        if cache != self._cache_settings:  # else its counters would begin anew
+            self._cache_settings = cache
+            client.cache = self._new_cache(config)
+        limiter = RateLimiter(
+            config.home / "limits.db",
+            per_minute=config.requests_per_minute,
+            on_fault=lambda what, error: self.warn(what),
+        )
+        client.admission = Admission(limiter, Answering(config.home / "answering"))
 
     def _new_cache(self, config: ChatConfig) -> CompletionCache:
         return CompletionCache(
@@ -234,52 +243,6 @@ class Session(Telling):
                 turn.stop("interrupted")
             await asyncio.sleep(0.001)
 
-    # Money
-
-    async def check_budget(self, request: ChatRequest, conversation: str) -> None:
-        """Does nothing where the request fits the budgets.
-
-        Raises:
-            BudgetReached: it does not.
-        """
-        more = await asyncio.to_thread(expected, request)
-        self.budget.check(*await self.store(lambda history: spent(history, conversation)), more)
-
-    def plan(
-        self,
-        request: ChatRequest,
-        conversation: str,
-        *,
-        guessed: bool = False,
-        use_cache: bool = True,
-    ) -> Plan:
-        """What the request would send and cost."""
-        from ..pricing import estimate_usage  # prices load after the first text
-
-        usage = estimate_usage(request.messages, "")
-        cache = self.client.cache if use_cache and self.config.cache else None
-        prompt = spending(request, usage)
-        return Plan(
-            request=request,
-            tokens=usage.prompt_tokens,
-            price=None if prompt.unknown else prompt.dollars,
-            cached=bool(cache and cache.get(request)),
-            left=self.budget_left(conversation),
-            guessed=guessed,
-        )
-
-    def spent_today(self) -> Spending:
-        """Tokens and US dollars of this day (UTC), over all conversations."""
-        return self.store_now(lambda history: spent(history, ""))[0]
-
-    def budget_left(self, conversation: str) -> Mapping[str, float]:
-        """What is left of each budget that is set, for this conversation.
-
-        Args:
-            conversation: its id.
-        """
-        return self.budget.left(*self.store_now(lambda history: spent(history, conversation)))
-
     # Beginning and end
 
     def key(self) -> str | None:
@@ -299,5 +262,6 @@ class Session(Telling):
         self.check_open()
         self.loop.run(self._stop_all())
         self._closed = True
-        self.client.close()
+        if not self._shares_client:
+            self.client.close()
         self._store.close()

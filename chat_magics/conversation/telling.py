@@ -71,7 +71,8 @@ class Telling:
     def log_fault(self, error: ChatError, exchange: Exchange | None, surface: str) -> None:
         """Writes a failure into the log that came before an exchange began, or at its end."""
         request, conversation = (exchange.id, exchange.conversation) if exchange else ("", "")
-        record = RequestRecord(request, conversation, surface, http_status=error.status)
+        owner = self.config.owner
+        record = RequestRecord(request, conversation, surface, owner, http_status=error.status)
         self.telemetry.failure(record, error)
 
     def unexpected(self, bug: Exception) -> ChatError:

@@ -15,10 +15,10 @@ from sqlalchemy import Column, Connection, Engine, Table, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from chat_magics.errors import ChatError
+from chat_magics.file_lock import file_lock
 from chat_magics.history import search_index
 from chat_magics.history.engines import read_only_engine
 from chat_magics.history.exchange import now
-from chat_magics.history.filelock import file_lock
 from chat_magics.history.schema import attachments, conversations, exchanges
 from chat_magics.history.store import Store, lock_of
 

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from chat_magics.errors import StoreError
+from chat_magics.file_lock import file_lock
 from chat_magics.history.engines import file_engine, memory_engine, server_engine
 from chat_magics.history.faults import FileUnusable, translated
-from chat_magics.history.filelock import file_lock
 from chat_magics.history.schema import LAYOUT, Layout, prepare, version_of
 
 __all__ = ["Store", "lock_of", "open_file", "open_memory", "open_server"]

@@ -1,17 +1,18 @@
-"""One lock file, held by one process and thread at a time."""
+"""Lock files, each held by one process and thread at a time; the system frees those of the dead."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from chat_magics.errors import StoreError
 
-__all__ = ["file_lock"]
+__all__ = ["file_lock", "try_file_lock"]
 
 _LONGEST_PAUSE = 0.02
 
@@ -40,6 +41,25 @@ def file_lock(path: Path, *, timeout: float = 30.0) -> Iterator[None]:
             _release(handle)
     finally:
         os.close(handle)
+
+
+def try_file_lock(path: Path) -> Callable[[], None] | None:
+    """Take the lock of this file where it is free.
+
+    Args:
+        path: as for `file_lock`.
+
+    Returns:
+        what gives it up again; None where somebody holds it.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    if _try(handle):
+        return partial(os.close, handle)  # which gives up the lock as well
+    os.close(handle)
+    return None
 
 
 def _wait_for(handle: int, path: Path, timeout: float) -> None:
