@@ -10,16 +10,16 @@ READY := $(VENV)/.ready
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(READY): pyproject.toml $(wildcard widgets/chat_widgets/labextension/static/*)
+$(READY): pyproject.toml $(wildcard widgets/chat_widgets/labextension/static/* chat_magics/server/template/*)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "Python 3.10 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || sh tests/install_venv.sh $(PYTHON) $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[analysis,arrow,lab,plots,postgres,test]'
+	$(BIN)/python -m pip install --quiet --editable '.[analysis,app,arrow,lab,plots,postgres,test]'
 	@touch $(READY)
 
-app: $(READY) ## Set up, and open JupyterLab on the quickstart; without a key, on the demo model
-	$(BIN)/chat-magics lab notebooks/quickstart.ipynb
+app: $(READY) ## Set up, and open the app in the browser; without a key, on the demo model
+	$(BIN)/chat-magics serve --open-browser
 
 lab: $(READY) ## Set up, and open JupyterLab with the notebooks
 	$(BIN)/chat-magics lab notebooks

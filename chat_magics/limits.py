@@ -176,6 +176,11 @@ class RateLimiter:
         self._shared = PerProcess(partial(_strategy, Path(store).expanduser()))
         self._alone = PerProcess(partial(_strategy, Path(":memory:")))
 
+    @property
+    def shared(self) -> bool:
+        """True where all kernels of the machine count together; else this process counts alone."""
+        return time.monotonic() >= self._rests_until
+
     def acquire(self, identity: str, per_minute: int | None = None) -> float:
         """Admit and count one request, or say how long to wait.
 

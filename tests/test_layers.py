@@ -47,6 +47,7 @@ ORDER = [
     "display",
     "conversation",
     "magics",
+    "server",
     "cli",
     "__main__",
 ]
@@ -74,15 +75,19 @@ ROOMS = {
     "platformdirs": {"config"},
     "py3langid": {"measures"},
     "pyarrow": {"frames", "history", "export"},
-    "pydantic": {"messages", "config", "cache", "export", "history"},
+    "jupyter_core": {"server"},
+    "jupyter_server": {"server"},
+    "prometheus_client": {"server"},
+    "pydantic": {"messages", "config", "cache", "export", "history", "server"},
     "pydantic_core": {"stream"},
-    "pydantic_settings": {"config"},
+    "pydantic_settings": {"config", "server"},
     "pygments": {"markdown"},
     "sqlalchemy": {"history"},
     "tenacity": {"retry"},
-    "tornado": {"demo"},
-    "traitlets": {"magics"},
+    "tornado": {"demo", "server"},
+    "traitlets": {"magics", "server"},
     "vaderSentiment": {"measures"},
+    "voila": {"server"},
 }
 """Who may use which package; `typing_extensions` is for all."""
 

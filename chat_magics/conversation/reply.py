@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from typing import TYPE_CHECKING
 
 from ..client.events import Event
@@ -145,7 +145,7 @@ class Reply(Answer):
         self._raise()
         follow.end()
 
-    async def _batches_async(self) -> AsyncIterator[list[Event]]:
+    async def _batches_async(self) -> AsyncGenerator[list[Event], None]:
         self.send()
         async with contextlib.aclosing(self._log.batches_async()) as batches:
             try:
@@ -170,6 +170,18 @@ class Reply(Answer):
         """Text, waits and restarts from the beginning, as they come; raises nothing."""
         for events in self.batches():
             yield from events
+
+    async def events_async(self) -> AsyncIterator[Event]:
+        """The same where one is in async code; who leaves by being cancelled stops the reply.
+
+        Raises:
+            ChatError: it failed, once all events were given.
+        """
+        async with contextlib.aclosing(self._batches_async()) as batches:
+            async for events in batches:
+                for event in events:
+                    yield event
+        self._raise()
 
     def __str__(self) -> str:
         return self.text

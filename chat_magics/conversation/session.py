@@ -12,9 +12,9 @@ from weakref import WeakValueDictionary
 from ..answering import Answering
 from ..cache import CompletionCache, DiskStore
 from ..client import Admission, ChatClient
-from ..config import ChatConfig, Sourced, key_to_send, resolve_sourced
+from ..config import OPENAI_URL, ChatConfig, Sourced, key_to_send, resolve_sourced
 from ..display import current_shell
-from ..errors import ChatError
+from ..errors import ChatError, ConfigError
 from ..history import History
 from ..limits import Budget, RateLimiter
 from ..telemetry import ErrorReport
@@ -236,6 +236,11 @@ class Session(Telling, Spender):
         """Forgets it."""
         self._running.discard((os.getpid(), turn))
 
+    @property
+    def idle(self) -> bool:
+        """True where no reply is under way."""
+        return not self._running
+
     async def _stop_all(self) -> None:
         # A forked child knows of its parent's turns, and has none of their tasks.
         while own := [turn for pid, turn in self._running if pid == os.getpid()]:
@@ -248,6 +253,24 @@ class Session(Telling, Spender):
     def key(self) -> str | None:
         """The key that goes to the configured server; None where none does."""
         return key_to_send(self.config, self.sources)[0]
+
+    def use_key(self, key: str) -> None:
+        """Asks with this key from now on; it is kept in memory only.
+
+        It goes to the configured server, and to OpenAI where that is the demo model.
+
+        Raises:
+            ConfigError: it can be no key; all stays as it was.
+        """
+        before = self._arguments
+        url = OPENAI_URL if self.config.base_url == "demo" else self.config.base_url
+        # Both from the same place: so the key may go there.
+        self._arguments = {**before, "api_key": key, "base_url": url}
+        try:
+            self.refresh()
+        except ConfigError:
+            self._arguments = before
+            raise
 
     def prepare(self) -> None:
         """Loads and opens what the first question needs."""

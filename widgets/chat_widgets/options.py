@@ -49,20 +49,17 @@ class Options(VBox):
         )
         self.refresh = Checkbox(value=False, description="Ask anew, past the cache", indent=False)
         self.budget, self.said = Said(), Said()
-        for field in (self.model, self.temperature, self.max_tokens, self.system):
+        fields = (self.model, self.temperature, self.max_tokens, self.system)
+        for field in fields:
             field.layout.width = "auto"
         checks = HBox([self.use_cache, self.refresh]).add_class("chat-magics-actions")
-        super().__init__(
-            [
-                self.model,
-                self.temperature,
-                self.max_tokens,
-                self.system,
-                checks,
-                self.budget,
-                self.said,
-            ]
-        )
+        self._fields: list[Any] = [*fields, checks, self.budget, self.said]
+        super().__init__(self._fields)
+
+    def add(self, field: Any) -> None:
+        """Shows one more field, above what was spent."""
+        self._fields.insert(self._fields.index(self.budget), field)
+        self.children = list(self._fields)
 
     def ask(self, prompt: str) -> Ask:
         """The prompt, to be asked with what stands here.
@@ -82,7 +79,7 @@ class Options(VBox):
             options=options,
             refresh=self.refresh.value,
             use_cache=self.use_cache.value,
-            surface="panel",
+            surface=self._panel.surface,
         )
 
     def opened(self) -> None:

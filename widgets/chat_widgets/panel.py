@@ -12,6 +12,7 @@ from ipywidgets import VBox
 from chat_magics import ChatError, Conversation, Session
 from chat_magics.attachments import ACCEPTED, of_bytes, readable_size
 from chat_magics.display import current_shell
+from chat_magics.history import Surface
 from chat_magics.messages import Message
 
 from . import incoming
@@ -47,6 +48,9 @@ class ChatPanel(VBox):
         >>> panel.close()
     """
 
+    surface: ClassVar[Surface] = "panel"
+    in_url: ClassVar[bool] = False
+
     def __init__(
         self,
         conversation: Conversation | None = None,
@@ -59,7 +63,7 @@ class ChatPanel(VBox):
             session = conversation.session
         self.session = session or (Session(settings) if settings else Session.current())
         self._follows = conversation is None
-        self._transcript = Transcript(self._take, self._starters)
+        self._transcript = Transcript(self._take, self._starters, in_url=self.in_url)
         self._transcript.limit = self.session.config.max_prompt_chars
         self._transcript.accept = list(ACCEPTED)
         self._transcript.max_bytes = max(self.session.config.file_limits)
@@ -95,6 +99,7 @@ class ChatPanel(VBox):
             self._bar.refresh()
 
     def _staged(self, conversation: Conversation) -> Stage:
+        self._transcript.conversation = conversation.id
         return Stage(conversation, self._transcript, lambda exchange: self._settled())
 
     def _settled(self) -> None:
@@ -149,11 +154,11 @@ class ChatPanel(VBox):
     def _regenerate(
         self, message: incoming.Regenerate | incoming.Retry, files: list[bytes]
     ) -> None:
-        self.conversation.regenerate(message.id, surface="panel").send()
+        self.conversation.regenerate(message.id, surface=self.surface).send()
 
     def _edit(self, message: incoming.Edit, files: list[bytes]) -> None:
         try:
-            self.conversation.edit(message.id, message.text, surface="panel").send()
+            self.conversation.edit(message.id, message.text, surface=self.surface).send()
         except ChatError as error:
             self._transcript.refused(message.text, error.message)
 
@@ -194,6 +199,11 @@ class ChatPanel(VBox):
     }
 
     # For the controls
+
+    @property
+    def bar(self) -> Bar:
+        """What stands above it."""
+        return self._bar
 
     @property
     def transcript(self) -> Transcript:

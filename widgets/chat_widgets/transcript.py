@@ -43,6 +43,8 @@ class Transcript(anywidget.AnyWidget):
     accept = traitlets.List(traitlets.Unicode()).tag(sync=True)
     max_bytes = traitlets.Int(0).tag(sync=True)
     height = traitlets.Unicode("").tag(sync=True)
+    conversation = traitlets.Unicode("").tag(sync=True)
+    in_url = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
         self,

@@ -63,8 +63,8 @@ export class Store {
   }
 
   /** Has every view look again at something that is not the store's. */
-  retell(what) {
-    this.#tell(what);
+  retell(what, ...details) {
+    this.#tell(what, ...details);
   }
 
   #tell(what, ...details) {

@@ -14,6 +14,7 @@ import { Bottom } from "./scroll.js";
 import { SentWindow } from "./sent.js";
 import { SILENCE, Store } from "./store.js";
 import { UnsentPrompts } from "./unsent.js";
+import { Visit } from "./visit.js";
 
 /** What outlives the views, by the panel's `uid`: each view is given another model object. */
 const ROOMS = new Map();
@@ -94,6 +95,20 @@ class View {
   }
 
   hasUnsent = () => this.drafts.unsent.length > 0;
+
+  /** Something is wrong with the whole session; it stands until it is well again. */
+  visit(trouble) {
+    this.#withdrawNotice();
+    if (!trouble) return;
+    this.#putBack(this.drafts.giveUp());
+    this.notes.replaceChildren(element("p", {}, trouble.text));
+    if (trouble.action) {
+      const button = element("button", { type: "button", className: "ct-go-on" }, trouble.action);
+      button.addEventListener("click", () => location.reload());
+      this.notes.append(button);
+    }
+    this.notes.hidden = false;
+  }
 
   notice(text) {
     const close = iconButton("close", "Dismiss", () => {
@@ -191,7 +206,7 @@ class View {
 
   /** The front end found the kernel gone, or there again. */
   liveChanged() {
-    if (!this.isLost()) return;
+    if (!this.isLost() || this.model.get("in_url")) return;
     this.#putBack(this.drafts.giveUp());
     this.store.lose();
     this.notice("The kernel is gone. Run the cell of this panel again to go on.");
@@ -214,15 +229,19 @@ function initialize({ model }) {
   const uid = model.get("uid");
   const store = new Store((message, buffers) => model.send(message, undefined, buffers));
   ROOMS.set(uid, { store, drafts: new Drafts(uid) });
+  let visit = null;
   model.on("msg:custom", (message, buffers) => {
     if (message.type === "font") addMathFont(buffers[0]);
     else if (message.type === "download") download(message.name, message.mime, buffers[0]);
     else store.take(message);
+    if (visit && message.type !== "delta") visit.showAddress();
   });
   store.say({ type: "ready" });
+  if (model.get("in_url")) visit = new Visit(model, store, (trouble) => store.retell("visit", trouble));
   const watch = setInterval(() => store.askAfter(), SILENCE);
   return () => {
     clearInterval(watch);
+    visit?.stop();
     ROOMS.get(uid).drafts.stop();
     ROOMS.delete(uid);
   };

@@ -1,4 +1,4 @@
-"""The command `chat-magics`: the demo model as a server, and JupyterLab ready to chat."""
+"""The command `chat-magics`: the app, its sessions, the demo model, and JupyterLab."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from .config import key_to_send, resolve_sourced
-from .errors import ChatError
+from ..errors import ChatError
+from .demo_without_key import use_demo_without_key
+from .serving import add_serve
+from .sessions import add_sessions
 
 __all__ = ["main"]
 
@@ -56,11 +58,13 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     lab.set_defaults(run=_lab, takes_rest=True)
+    add_serve(commands)
+    add_sessions(commands)
     return parser
 
 
 def _demo(parsed: argparse.Namespace) -> int:
-    from .demo import serve
+    from ..demo import serve
 
     def ready(url: str) -> None:
         print(f"The demo model answers at {url} (no key is needed; Ctrl-C ends it)", flush=True)
@@ -72,14 +76,7 @@ def _demo(parsed: argparse.Namespace) -> int:
 def _lab(parsed: argparse.Namespace) -> int:
     if find_spec("jupyterlab") is None:
         raise ChatError("JupyterLab is not installed: pip install jupyterlab")
-    config, sources = resolve_sourced()
-    if config.at_openai and key_to_send(config, sources)[0] is None:
-        os.environ["CHAT_MAGICS_BASE_URL"] = "demo"
-        print(
-            "No key is set (OPENAI_API_KEY): the notebooks talk to the built-in demo model, "
-            "behind which no language model stands.",
-            flush=True,
-        )
+    use_demo_without_key("the notebooks talk")
     command = [sys.executable, "-m", "jupyterlab", *parsed.rest]
     if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in command:
         command.append("--allow-root")  # JupyterLab refuses to start for root without it

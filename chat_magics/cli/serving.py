@@ -1,0 +1,78 @@
+"""`chat-magics serve`: the app for colleagues."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import webbrowser
+from typing import Any
+
+from ..server import serve, serve_settings
+from .demo_without_key import use_demo_without_key
+
+__all__ = ["add_serve"]
+
+
+def add_serve(commands: Any) -> None:
+    """Adds the command to a parser's commands."""
+    parser = commands.add_parser(
+        "serve",
+        help="serve the app: the panel as a web page, and an API",
+        description="Serves the chat panel as a web page, each visitor in a kernel of their own, "
+        "and an API for programs. Every setting can also stand in the environment, as "
+        "CHAT_MAGICS_SERVE_HOST and so on; secrets in a file that CHAT_MAGICS_SERVE_TOKEN_FILE "
+        "names.",
+    )
+    parser.add_argument("--host", help="address to listen at (default 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="0 takes a free one (default 8866)")
+    parser.add_argument("--base-url", metavar="PATH", help="path of the app (default /)")
+    parser.add_argument("--auth", choices=("none", "token", "proxy"), help="who may come in")
+    parser.add_argument("--token", help="what admits; better in a file, see above")
+    parser.add_argument(
+        "--open-to-anyone",
+        action="store_true",
+        default=None,
+        help="serve other machines without authentication: whoever comes spends the key",
+    )
+    parser.add_argument(
+        "--identity-header", help="where a proxy names the person (default X-Forwarded-User)"
+    )
+    parser.add_argument(
+        "--trusted-proxies", metavar="NETWORKS", help="whose word is believed (default loopback)"
+    )
+    parser.add_argument("--allow-origins", metavar="ORIGINS", help="other pages that may use it")
+    parser.add_argument("--frame-ancestors", metavar="ORIGINS", help="who may show it in a frame")
+    parser.add_argument("--max-sessions", type=int, help="pages open at a time (default 20)")
+    parser.add_argument("--idle-minutes", type=float, help="an idle page is ended (default 60)")
+    parser.add_argument("--preheated", type=int, help="kernels that wait for visitors (default 1)")
+    parser.add_argument(
+        "--own-key", action="store_true", default=None, help="a field for a key of one's own"
+    )
+    parser.add_argument("--model", help="the model that is asked")
+    parser.add_argument("--demo", action="store_true", help="serve the built-in demo model")
+    parser.add_argument("--open-browser", action="store_true", help="open the page here")
+    parser.set_defaults(run=_serve, takes_rest=False)
+
+
+_OWN = {"run", "takes_rest", "rest", "model", "demo", "open_browser"}
+
+
+def _serve(parsed: argparse.Namespace) -> int:
+    given = {name: value for name, value in vars(parsed).items() if name not in _OWN}
+    settings = serve_settings(given)
+    if parsed.model:
+        os.environ["CHAT_MAGICS_MODEL"] = parsed.model
+    if parsed.demo:
+        os.environ["CHAT_MAGICS_BASE_URL"] = "demo"
+    else:
+        use_demo_without_key("the app talks")
+
+    def ready(url: str) -> None:
+        print(f"The app is at {url} (Ctrl-C ends it)", flush=True)
+        if settings.token is not None and settings.authenticates:
+            print("It asks for the token that it was given.", flush=True)
+        if parsed.open_browser:
+            webbrowser.open(url)
+
+    serve(settings, ready)
+    return 0

@@ -1,0 +1,63 @@
+"""Entrance: what the handlers of one server share: settings, seats, limits, people's sessions."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from typing import Any
+
+from tornado.httputil import HTTPServerRequest
+
+from ..config import ChatConfig
+from ..limits import RateLimiter
+from .metrics import Metrics
+from .people import People
+from .readiness import Readiness
+from .seats import Seats
+from .settings import ServeSettings
+
+__all__ = ["Entrance"]
+
+
+class Entrance:
+    """One server's shared state; in `settings["chat_magics"]` of its handlers.
+
+    Args:
+        serving: the settings of the server.
+        config: the settings of the chat, which its kernels have too.
+        kernels: the kernel manager.
+    """
+
+    def __init__(self, serving: ServeSettings, config: ChatConfig, kernels: Any) -> None:
+        self.serving = serving
+        self.config = config
+        self.admin_token = secrets.token_hex(32)
+        self.seats = Seats(kernels, serving.idle_minutes * 60)
+        self.people = People()
+        self.metrics = Metrics(config.home / "logs", self.seats)
+        self._limiter = RateLimiter(config.home / "limits.db", per_minute=None)
+        self.readiness = Readiness(self.people, self._limiter)
+
+    def page_load(self, address: str) -> float:
+        """0 where one more page may be loaded from an address, else seconds to wait."""
+        return self._limiter.acquire(f"pages {address}", self.serving.page_loads_per_minute)
+
+    def request(self, address: str) -> float:
+        """The same for a prompt that a program sends."""
+        limit = self.config.requests_per_minute_per_address
+        return self._limiter.acquire(f"from {address}", limit) if limit else 0.0
+
+    def may_measure(self, request: HTTPServerRequest) -> bool:
+        """True where a request may see the metrics: it has the token, or is of our network."""
+        if not self.serving.authenticates:
+            return True
+        shown = request.headers.get("Authorization", "").partition(" ")[2].strip()
+        token = self.serving.token
+        if token and hmac.compare_digest(shown.encode(), token.get_secret_value().encode()):
+            return True
+        came_through_a_proxy = "X-Forwarded-For" in request.headers
+        return not came_through_a_proxy and self.serving.trusts(str(request.remote_ip))
+
+    def close(self) -> None:
+        """Closes the sessions."""
+        self.people.close()

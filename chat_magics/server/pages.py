@@ -1,0 +1,163 @@
+"""Pages: Voilà's handlers, each for the person whom its kernel belongs to.
+
+What Voilà leaves open is closed here: it sets no `_xsrf` cookie, so that the page's own wish to
+end its kernel is refused; it starts as many kernels as pages are loaded; and it lets whoever
+knows a kernel's id talk to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_core.utils import ensure_async
+from jupyter_server.services.kernels.handlers import KernelHandler
+from tornado.web import HTTPError, RequestHandler
+from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
+from voila.tornado.handler import TornadoVoilaHandler
+from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
+
+from .entrance import Entrance
+from .identity import address_of
+from .seats import Claims
+
+__all__ = ["REPLACED", "KernelDoor", "Page"]
+
+AGAIN_SECONDS = 30
+
+
+class Page(TornadoVoilaHandler):  # type: ignore[misc]
+    """The app for one visitor, in a kernel of its own."""
+
+    @property
+    def entrance(self) -> Entrance:
+        """What all handlers of the server share."""
+        found: Entrance = self.settings["chat_magics"]
+        return found
+
+    @property
+    def kernel_manager(self) -> Any:
+        owner = self.current_user.username
+        address = address_of(self.request, self.entrance.serving)
+        return Claims(
+            super().kernel_manager, self.entrance.seats, owner, address, self.request.query
+        )
+
+    async def prepare(self) -> None:
+        ready = super().prepare()
+        if ready is not None:
+            await ready
+        _ = self.xsrf_token  # sets the cookie without which the page cannot end its kernel
+
+    async def get(self, path: str | None = None) -> None:
+        if path:
+            raise HTTPError(404)
+        if self.current_user is not None:
+            if self.get_query_argument("token", ""):
+                self.redirect(self.request.path)  # the cookie admits now; no token in the history
+                return
+            if refusal := self._refusal():
+                self._refuse(*refusal)
+                return
+        await super().get(None)
+
+    def _refusal(self) -> tuple[int, float, str] | None:
+        entrance = self.entrance
+        wait = entrance.page_load(address_of(self.request, entrance.serving))
+        if wait:
+            return 429, wait, "Too many pages were opened from your address."
+        if len(entrance.seats) >= entrance.serving.max_sessions:
+            return 503, AGAIN_SECONDS, "All seats are taken."
+        return None
+
+    def _refuse(self, status: int, seconds: float, what: str) -> None:
+        self.set_status(status)
+        again = max(1, round(seconds))
+        self.set_header("Retry-After", str(again))
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(
+            '<!doctype html><html lang="en"><meta charset="utf-8"><title>chat_magics</title>'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f'<meta http-equiv="refresh" content="{again}">'
+            '<body style="font: 16px/1.5 system-ui, sans-serif; margin: 15vh auto; max-width: 30em;'
+            ' padding: 0 1em; color-scheme: light dark">'
+            f"<h1>{what}</h1><p>This page tries again in {again} seconds.</p>"
+        )
+
+
+class _OfItsOwner:
+    """The part of a handler that lets only the owner of a kernel near it."""
+
+    settings: dict[str, Any]
+    current_user: Any
+
+    def check_owner(self, kernel: str) -> None:
+        """Does nothing for whom the kernel belongs to.
+
+        Raises:
+            HTTPError: 404 for anybody else, who need not know that it is there.
+        """
+        entrance: Entrance = self.settings["chat_magics"]
+        user = self.current_user
+        if user is None or not entrance.seats.belongs(kernel, user.username):
+            raise HTTPError(404)
+
+
+class _Kernel(_OfItsOwner, KernelHandler):
+    """Whether a kernel lives."""
+
+    async def get(self, kernel_id: str) -> None:
+        self.check_owner(kernel_id)
+        await ensure_async(super().get(kernel_id))
+
+    async def delete(self, kernel_id: str) -> None:
+        self.check_owner(kernel_id)
+        await ensure_async(super().delete(kernel_id))
+
+
+class _Channels(_OfItsOwner, VoilaKernelWebsocketHandler):  # type: ignore[misc]
+    """The websocket between a page and its kernel."""
+
+    async def pre_get(self) -> None:
+        self.check_owner(self.kernel_id)
+        await super().pre_get()
+
+
+class _End(_OfItsOwner, VoilaShutdownKernelHandler):  # type: ignore[misc]
+    """The page is closed or loaded anew: its kernel goes."""
+
+    async def post(self, kernel_id: str) -> None:
+        self.check_owner(kernel_id)
+        entrance: Entrance = self.settings["chat_magics"]
+        await entrance.seats.end(kernel_id)
+        self.set_status(204)
+        self.finish()
+
+
+class KernelDoor(RequestHandler):
+    """Where a kernel asks for whom it works, and tells what it shows; they alone know it."""
+
+    async def get(self, kernel: str) -> None:
+        entrance: Entrance = self.settings["chat_magics"]
+        seat = await entrance.seats.taken(kernel)
+        self.finish({"owner": seat.owner, "address": seat.address, "query": seat.query})
+
+    def post(self, kernel: str) -> None:
+        entrance: Entrance = self.settings["chat_magics"]
+        seat = entrance.seats.of(kernel)
+        if seat is None:
+            raise HTTPError(404)
+        seat.conversation = self.get_body_argument("conversation")
+        self.set_status(204)
+
+    def check_xsrf_cookie(self) -> None:
+        """Does nothing: no browser comes here."""
+
+
+REPLACED = {
+    "TornadoVoilaHandler": Page,
+    "KernelHandler": _Kernel,
+    "VoilaKernelWebsocketHandler": _Channels,
+    "VoilaShutdownKernelHandler": _End,
+    "RequestInfoSocketHandler": None,  # anybody could ask it for another's headers
+}
+"""By the name of Voilà's handler: ours, or None where it is left out."""

@@ -1,0 +1,157 @@
+"""Seats: which kernel belongs to whom, and when it is to go.
+
+A page is a kernel. Voilà knows no owner of it and never ends one whose page is gone; both are
+kept here. Nothing of this outlives the server, as no kernel does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from jupyter_core.utils import ensure_async
+
+__all__ = ["Claims", "Seat", "Seats"]
+
+LEFT_SECONDS = 30.0
+"""A page that is loaded has its connection within seconds; one whose network broke comes back."""
+
+
+@dataclass
+class Seat:
+    """One open page.
+
+    Args:
+        kernel: the kernel's id.
+        owner: whose page it is.
+        address: where it is looked at.
+        query: of the page's URL.
+        created: when it was opened (UTC).
+        conversation: the one that it shows, as its kernel tells; empty while it has none.
+    """
+
+    kernel: str
+    owner: str
+    address: str
+    query: str = ""
+    created: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    conversation: str = ""
+    left: float | None = None
+    """Since when nobody looks at it (monotonic seconds)."""
+
+
+class Seats:
+    """The open pages of a server.
+
+    Args:
+        kernels: the kernel manager of Jupyter Server.
+        idle_seconds: a page that does nothing for so long is ended.
+    """
+
+    def __init__(self, kernels: Any, idle_seconds: float) -> None:
+        self._kernels = kernels
+        self._idle = idle_seconds
+        self._taken: dict[str, Seat] = {}
+        self._waiting: dict[str, asyncio.Future[Seat]] = {}
+
+    def __iter__(self) -> Iterator[Seat]:
+        return iter(list(self._taken.values()))
+
+    def __len__(self) -> int:
+        return len(self._taken)
+
+    def kernels(self) -> int:
+        """How many kernels run, those that wait for visitors among them."""
+        return len(self._kernels.list_kernel_ids())
+
+    def take(self, seat: Seat) -> None:
+        """A page has got its kernel."""
+        self._taken[seat.kernel] = seat
+        waiting = self._waiting.pop(seat.kernel, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(seat)
+
+    def of(self, kernel: str) -> Seat | None:
+        """The seat of a kernel; None where nobody has it."""
+        return self._taken.get(kernel)
+
+    async def taken(self, kernel: str) -> Seat:
+        """The same, once a page has it: a preheated kernel waits for its visitor."""
+        if kernel in self._taken:
+            return self._taken[kernel]
+        loop = asyncio.get_running_loop()
+        return await asyncio.shield(self._waiting.setdefault(kernel, loop.create_future()))
+
+    def belongs(self, kernel: str, owner: str) -> bool:
+        """True where this kernel shows this person's page."""
+        seat = self._taken.get(kernel)
+        return seat is not None and seat.owner == owner
+
+    async def end(self, kernel: str) -> None:
+        """Ends the kernel of a page; the page says so, and what was said is in history."""
+        self._taken.pop(kernel, None)
+        self._waiting.pop(kernel, None)
+        if kernel in self._kernels:
+            await ensure_async(self._kernels.shutdown_kernel(kernel))
+
+    async def sweep(self) -> None:
+        """Ends what nobody looks at, and what does nothing for long."""
+        now = time.monotonic()
+        for seat in self:
+            if seat.kernel not in self._kernels:
+                self._taken.pop(seat.kernel, None)
+            elif self._is_over(seat, now):
+                await self.end(seat.kernel)
+
+    def _is_over(self, seat: Seat, now: float) -> bool:
+        model = self._kernels.kernel_model(seat.kernel)
+        if model["connections"]:
+            seat.left = None
+            idle = datetime.now(timezone.utc) - self.last_seen(seat)
+            return idle.total_seconds() > self._idle
+        if seat.left is None:
+            seat.left = now
+        return now - seat.left > LEFT_SECONDS
+
+    def last_seen(self, seat: Seat) -> datetime:
+        """When anything last went between a page and its kernel (UTC)."""
+        if seat.kernel not in self._kernels:
+            return seat.created
+        last: datetime = self._kernels.get_kernel(seat.kernel).last_activity
+        return max(last, seat.created)
+
+
+class Claims:
+    """The kernel manager as one page sees it: the kernel that it takes becomes this visitor's.
+
+    Args:
+        kernels: the real one, to which all else goes.
+        seats: told of the kernel.
+        owner: whose page it is.
+        address: where it is looked at.
+        query: of the page's URL.
+    """
+
+    def __init__(self, kernels: Any, seats: Seats, owner: str, address: str, query: str) -> None:
+        self._kernels = kernels
+        self._seats = seats
+        self._person = (owner, address, query)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kernels, name)
+
+    async def start_kernel(self, **given: Any) -> str:
+        """Starts one for this visitor."""
+        kernel: str = await ensure_async(self._kernels.start_kernel(**given))
+        self._seats.take(Seat(kernel, *self._person))
+        return kernel
+
+    async def get_rendered_notebook(self, **given: Any) -> Any:
+        """Takes a preheated one."""
+        task, rendered, kernel = await self._kernels.get_rendered_notebook(**given)
+        self._seats.take(Seat(kernel, *self._person))
+        return task, rendered, kernel

@@ -1,0 +1,69 @@
+"""Serving: from settings to a running server, with what its kernels are told."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..config import ChatConfig, resolve
+from ..errors import ChatError
+from .settings import ServeSettings
+
+__all__ = ["DEFAULTS", "serve"]
+
+DEFAULTS = {
+    "REQUESTS_PER_MINUTE": "20",
+    "REQUESTS_PER_MINUTE_PER_ADDRESS": "60",
+    "ANSWERS_AT_ONCE": "1",
+}
+"""Settings of the chat that a served app has where nobody set them: its visitors share a key."""
+
+
+def serve(settings: ServeSettings, on_ready: Callable[[str], None] | None = None) -> None:
+    """As `chat_magics.server.serve`."""
+    for package in ("voila", "prometheus_client"):
+        if find_spec(package) is None:
+            raise ChatError(f"{package} is not installed: pip install 'chat-magics[app]'")
+    from .application import ChatVoila, notebook_path, voila_config
+
+    chat = _for_kernels(settings)
+    _log_into(chat.home)
+    notebook = notebook_path()
+    if not notebook.is_file():
+        raise ChatError(f"the app's notebook is missing: {notebook}")
+    app = ChatVoila(serving=settings, chat=chat, config=voila_config(settings))
+    app.base_url = settings.base_url
+    app.notebook_path = str(notebook)
+    app.open_browser = False
+    app.log_level = logging.ERROR  # each of our requests has its line in the log
+    if on_ready is not None:
+        app.on_ready = on_ready
+    app.initialize([])
+    app.start()
+
+
+def _for_kernels(settings: ServeSettings) -> ChatConfig:
+    """Writes into the environment, which kernels inherit, what they are to know."""
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(f"CHAT_MAGICS_{name}", value)
+    os.environ["CHAT_MAGICS_WARM_UP"] = "0"
+    os.environ["CHAT_MAGICS_SERVE_FOLDER"] = str(Path.cwd())
+    os.environ["CHAT_MAGICS_SERVE_OWN_KEY"] = str(int(settings.own_key))
+    # What signs and admits is the server's alone.
+    for secret in ("TOKEN", "COOKIE_SECRET"):
+        os.environ.pop(f"CHAT_MAGICS_SERVE_{secret}", None)
+        os.environ.pop(f"CHAT_MAGICS_SERVE_{secret}_FILE", None)
+    return resolve()
+
+
+def _log_into(home: Path) -> None:
+    """Structured lines of the server into the log that its kernels write too."""
+    from .server_log import LogHandler
+
+    logger = logging.getLogger("chat_magics.server")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(LogHandler(home / "logs"))
+    logger.propagate = False
