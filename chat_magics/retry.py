@@ -6,8 +6,10 @@ import asyncio
 import email.utils
 import math
 import re
+import socket
+import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -201,19 +203,34 @@ def translate(error: Exception, host: str) -> ChatError:
         )
     if isinstance(error, openai.APIError) and not isinstance(error, openai.APIConnectionError):
         return stream_error({"message": error.message, "code": error.code, "type": error.type})
-    reason = str(error.__cause__ or error) or type(error).__name__
-    return ConnectionFailed(f"no connection to {host}: {_one_line(reason)}", transient=True)
+    return ConnectionFailed(f"no connection to {host}: {_why(error)}", transient=True)
+
+
+def _why(error: BaseException) -> str:
+    """Why there is no connection, in a person's words where it is one of the usual reasons."""
+    for cause in _causes(error):
+        inner = getattr(cause, "os_error", cause)  # as aiohttp keeps it
+        if isinstance(inner, socket.gaierror):
+            return "this name is not known; check base_url and the network"
+        if isinstance(inner, ConnectionRefusedError) or "refused" in str(inner):
+            return "nothing listens there; start the server, or check base_url"
+        if isinstance(inner, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({inner.verify_message})"
+    return _one_line(str(error.__cause__ or error) or type(error).__name__)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__  # httpx tells some causes by context only
 
 
 def _timed_out(error: BaseException) -> bool:
     """Whether time ran out; openai's aiohttp transport says so of every failed connection."""
-    named = "Timeout" in type(error).__name__
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in _causes(error):
         if type(cause).__module__.startswith("aiohttp."):
             return isinstance(cause, asyncio.TimeoutError)
-        cause = cause.__cause__
-    return named
+    return "Timeout" in type(error).__name__
 
 
 def _from_status(error: Any, host: str) -> ChatError:

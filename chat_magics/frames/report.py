@@ -61,7 +61,7 @@ def _seconds(value: Any) -> str:
 
 
 def _dollars(value: Any) -> str:
-    return "unknown" if _missing(value) else f"${value:,.4f}"
+    return "unknown" if _missing(value) else f"${value:,.4f}" if value else "$0"
 
 
 def _share(value: Any) -> str:
