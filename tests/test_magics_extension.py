@@ -152,6 +152,16 @@ def test_a_name_that_tab_wrote_opens_the_conversation(shell: Shell, quote: str):
         ("%chat_config modle ", []),
         ("%chat_doctor ", ["--ask"]),
         ("%chat_models -", []),
+        ("%chat_history --al", ["--all"]),
+        ("%chat_history --status st", ["stopped", "streaming"]),
+        ("%chat_history --model te", ["test-model"]),
+        ("%chat_history --since ", []),
+        ("%chat_conversations --su", ["--surface"]),
+        ("%chat_stats --by da", ["day"]),
+        ("%chat_stats --by day --p", ["--plot"]),
+        ("%chat_export talk.md --f", ["--format", "--force"]),
+        ("%chat_export talk.md --prompts ", ["cells", "markdown"]),
+        ("%chat_import --fo", ["--format"]),
     ],
 )
 def test_tab_offers_what_may_stand_there(
@@ -159,6 +169,12 @@ def test_tab_offers_what_may_stand_there(
 ):
     monkeypatch.setenv("CHAT_MAGICS_FALLBACK_MODELS", '["test-model", "other"]')
     assert completions(shell.ip.chat_magics_extension.magics, line)[0] == offered
+
+
+@pytest.mark.parametrize("magic", ["chat_history", "chat_stats", "chat_export -c"])
+def test_tab_names_the_conversations_that_are_stored(shell: Shell, magic: str):
+    Conversation("left joins", session=Session.of(shell.ip))
+    assert tab(shell, f"%{magic} lef") == [f'%{magic} "left joins"']
 
 
 def test_a_question_on_one_line_is_asked(shell: Shell, server: ChatServer):

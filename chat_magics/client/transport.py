@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol
 
 import openai
@@ -40,12 +41,8 @@ _FAILURES: tuple[type[Exception], ...] = (
     asyncio.TimeoutError,
     OSError,
 )
-try:
-    import aiohttp
-except ImportError:  # openai without its aiohttp extra: then httpx carries the requests
-    pass
-else:
-    _FAILURES += (aiohttp.ClientError,)  # openai's transport leaves some of them as they are
+if find_spec("aiohttp"):  # else httpx carries the requests
+    _FAILURES += (import_module("aiohttp").ClientError,)  # openai leaves some of them as they are
 
 
 class Streamed(NamedTuple):

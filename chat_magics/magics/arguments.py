@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Sequence
 from typing import NoReturn
 
 from IPython.core.error import UsageError
@@ -21,6 +22,8 @@ class Arguments(argparse.ArgumentParser):
     def __init__(self, magic: str) -> None:
         super().__init__(prog=f"%{magic}", add_help=False, allow_abbrev=False)
         self._magic = magic
+        self.offers: dict[str, Sequence[str]] = {}
+        """Values that Tab offers behind an option, where not only they are taken."""
 
     def error(self, message: str) -> NoReturn:
         """Refuses the line.
@@ -29,6 +32,17 @@ class Arguments(argparse.ArgumentParser):
             UsageError: always.
         """
         raise UsageError(f"{message}; %{self._magic}? shows how")
+
+    def flags(self) -> list[str]:
+        """The long options, as they were added."""
+        return [flag for flag in self._option_string_actions if flag.startswith("--")]
+
+    def values(self, flag: str) -> Sequence[str] | None:
+        """What may stand behind an option; None where it takes nothing, or there is no such."""
+        action = self._option_string_actions.get(flag)
+        if action is None or action.nargs == 0:
+            return None
+        return self.offers.get(flag) or [str(choice) for choice in action.choices or ()]
 
     def parse(self, line: str) -> argparse.Namespace:
         """The words and options of a line.

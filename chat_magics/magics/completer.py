@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from IPython.core.completer import SimpleCompletion, context_matcher
 
 from ..errors import ChatError
+from .lines import LINES
 from .options import FORMATS, NOT_AGAIN, OPTIONS, at_cursor, meaning, quoted
 
 if TYPE_CHECKING:
@@ -79,8 +80,26 @@ def _offered(
             return _options(magics, before, typed, prompt_follows=prompt_follows), typed
         if command == "chat_regenerate":
             return _options(magics, before, typed, without=NOT_AGAIN), typed
-        words = []
+        return _of_line(magics, command, before, typed), typed
     return [word for word in words if word.startswith(typed)], typed
+
+
+def _of_line(magics: ChatMagics, command: str, before: Sequence[str], typed: str) -> list[str]:
+    """Options of a magic over what is stored, the value of one, or conversations."""
+    if command not in LINES:
+        return []
+    line = LINES[command]()
+    last = before[-1] if before else ""
+    offered = line.values(last)
+    if last in ("-c", "--conversation"):
+        return _for_option(magics, "conversation", typed)
+    if last == "--model":
+        return _for_option(magics, "model", typed)
+    words = line.flags() if offered is None else offered
+    found = [word for word in words if word.startswith(typed)]
+    if offered is None and command in ("chat_history", "chat_stats") and typed[:1] != "-":
+        found += _for_option(magics, "conversation", typed)
+    return found
 
 
 def _options(

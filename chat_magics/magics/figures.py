@@ -7,25 +7,18 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 from ..conversation import Conversation, Session
-from .arguments import Arguments
+from . import lines
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 __all__ = ["stats"]
 
-GROUPS = ("model", "day", "conversation", "surface", "status", "error")
-
 
 def stats(session: Session, line: str) -> DataFrame:
     """The figures: a readable table of one conversation or of all, or a frame of groups."""
     session.refresh()
-    parser = Arguments("chat_stats")
-    parser.add_argument("name", nargs="*")
-    parser.add_argument("--by", choices=GROUPS)
-    parser.add_argument("--all", action="store_true")
-    parser.add_argument("--plot", action="store_true")
-    parsed = parser.parse(line)
+    parsed = lines.stats().parse(line)
     name = " ".join(parsed.name)
     if name and parsed.all:
         raise UsageError("%chat_stats --all is all of it: name no conversation")

@@ -8,7 +8,7 @@ from IPython.core.error import UsageError
 
 from ..conversation import Conversation, Session
 from ..display.show import printable
-from .arguments import Arguments
+from . import lines
 
 __all__ = ["read", "write"]
 
@@ -16,14 +16,7 @@ __all__ = ["read", "write"]
 def write(session: Session, line: str) -> None:
     """Writes the running conversation, the one that is named, or all."""
     session.refresh()
-    parser = Arguments("chat_export")
-    parser.add_argument("file", nargs="?")
-    parser.add_argument("-c", "--conversation")
-    parser.add_argument("-f", "--format")
-    parser.add_argument("--all", action="store_true")
-    parser.add_argument("--force", action="store_true")
-    parser.add_argument("--prompts", choices=("cells", "markdown"), default="cells")
-    parsed = parser.parse(line)
+    parsed = lines.export().parse(line)
     if parsed.file is None:
         raise UsageError("%chat_export needs a file: %chat_export talk.md, or - to print")
     if parsed.all and parsed.conversation:
@@ -48,16 +41,13 @@ def write(session: Session, line: str) -> None:
 def read(session: Session, line: str) -> None:
     """Takes the conversations of a file into history, and tells what became of each."""
     session.refresh()
-    parser = Arguments("chat_import")
-    parser.add_argument("file", nargs="?")
-    parser.add_argument("-f", "--format")
-    parsed = parser.parse(line)
+    parsed = lines.import_().parse(line)
     if parsed.file is None:
         raise UsageError("%chat_import needs a file: %chat_import talk.md")
     from ..export import load
 
-    for line in session.listing.take_in(load(parsed.file, format=parsed.format)):
-        _print(line)
+    for told in session.listing.take_in(load(parsed.file, format=parsed.format)):
+        _print(told)
 
 
 def _counted(number: int, what: str) -> str:

@@ -12,7 +12,8 @@ from IPython.core.error import UsageError
 from ..conversation import Conversation, Session
 from ..display.show import printable
 from ..frames.shown import shown
-from .arguments import Arguments, words_of
+from . import lines
+from .arguments import words_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -21,29 +22,16 @@ if TYPE_CHECKING:
 
 __all__ = ["conversations", "history", "search"]
 
-FILTERS = ("since", "until", "model", "status", "surface", "text")
-
-
-def _filtering(magic: str) -> Arguments:
-    """Options that choose exchanges, the same for all that look into history."""
-    parser = Arguments(magic)
-    for name in FILTERS:
-        parser.add_argument(f"--{name}")
-    return parser
-
 
 def _filters(parsed: argparse.Namespace) -> dict[str, Any]:
-    given = {name: getattr(parsed, name) for name in FILTERS}
+    given = {name: getattr(parsed, name) for name in lines.FILTERS}
     return {name: value for name, value in given.items() if value is not None}
 
 
 def history(session: Session, line: str) -> DataFrame:
     """The messages of a conversation, or of all; above them what they are, and what is stale."""
     session.refresh()
-    parser = _filtering("chat_history")
-    parser.add_argument("name", nargs="*")
-    parser.add_argument("--all", action="store_true")
-    parsed = parser.parse(line)
+    parsed = lines.history().parse(line)
     filters, name = _filters(parsed), " ".join(parsed.name)
     if parsed.all:
         if name:
@@ -87,11 +75,10 @@ def conversations(session: Session, line: str) -> DataFrame | None:
     if words and words[0] in _ACTIONS:
         _ACTIONS[words[0]](session, words[1:])
         return None
-    parser = _filtering("chat_conversations")
     if words and not words[0].startswith("-"):
         known = ", ".join(_ACTIONS)
         raise UsageError(f"%chat_conversations knows no {words[0]!r}; it knows {known}")
-    found = session.history.conversations(**_filters(parser.parse(line)))
+    found = session.history.conversations(**_filters(lines.conversations().parse(line)))
     session.listing.shown(found["id"])
     return shown("conversations", found)
 
