@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.chat_server import ChatServer
+from tests.lab_fixtures import browser, lab, model
+from tests.place_fixtures import history, place, postgres
 from tests.shell import Shell
+
+__all__ = ["browser", "history", "home", "lab", "model", "place", "postgres", "server", "shell"]
 
 
 @pytest.fixture(autouse=True)

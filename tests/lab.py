@@ -112,6 +112,9 @@ class Lab(Closing):
         return json.dumps(json.loads((self.folder / name).read_text()))
 
 
+ACTIVE = re.compile(r"\bjp-mod-active\b")
+
+
 @dataclass
 class Sheet:
     """A notebook open in the browser, with what the page complained of and whom it asked."""
@@ -125,6 +128,9 @@ class Sheet:
         prompt = self.page.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt").nth(number)
         before = prompt.inner_text()
         prompt.click()
+        # The page takes the focus somewhere else while it is still being set up.
+        expect(self.page.locator(".jp-Notebook .jp-CodeCell").nth(number)).to_have_class(ACTIVE)
+        expect(self.page.locator(".jp-Notebook:focus-within")).to_have_count(1)
         self.page.keyboard.press("Control+Enter")
         expect(prompt).not_to_have_text(before, timeout=60_000)
         if wait:

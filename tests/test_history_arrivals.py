@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 
 from chat_magics.errors import InvalidRequest
@@ -11,33 +9,6 @@ from chat_magics.history import History, new_id
 from chat_magics.history.exchange import now
 from chat_magics.messages import Usage
 from tests.history_samples import ask, begun
-from tests.postgres import INSTALL, PostgresServer, programs
-
-SERVER = pytest.param(
-    "server",
-    marks=[pytest.mark.postgres, pytest.mark.skipif(programs() is None, reason=INSTALL)],
-)
-NAMES = (f"arrivals{number}" for number in itertools.count())
-
-
-@pytest.fixture(scope="module")
-def server():
-    with PostgresServer() as started:
-        yield started
-
-
-@pytest.fixture(params=["file", SERVER])
-def place(request, tmp_path):
-    if request.param == "file":
-        return str(tmp_path / "history.db")
-    return request.getfixturevalue("server").database(next(NAMES))
-
-
-@pytest.fixture
-def history(place):
-    opened = History(place, on_warning=pytest.fail)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from datetime import datetime, timezone
 
 import pytest
@@ -11,34 +10,8 @@ from chat_magics.errors import InvalidRequest, NotFound
 from chat_magics.history import History, Spent
 from chat_magics.messages import Usage
 from tests.history_samples import ask, begun, intact, start_python
-from tests.postgres import INSTALL, PostgresServer, programs
 
-SERVER = pytest.param(
-    "server",
-    marks=[pytest.mark.postgres, pytest.mark.skipif(programs() is None, reason=INSTALL)],
-)
-NAMES = (f"removal{number}" for number in itertools.count())
 EVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-
-@pytest.fixture(scope="module")
-def server():
-    with PostgresServer() as started:
-        yield started
-
-
-@pytest.fixture(params=["file", SERVER])
-def place(request, tmp_path):
-    if request.param == "file":
-        return str(tmp_path / "history.db")
-    return request.getfixturevalue("server").database(next(NAMES))
-
-
-@pytest.fixture
-def history(place):
-    opened = History(place, on_warning=pytest.fail)
-    yield opened
-    opened.close()
 
 
 def test_a_deleted_conversation_is_gone_with_all_versions_and_words(history):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from contextlib import suppress
 
 import pytest
@@ -15,33 +14,6 @@ from chat_magics.history.search_query import read_query
 from chat_magics.history.search_snippet import snippet
 from chat_magics.history.search_words import places, words
 from tests.history_samples import ask, begun
-from tests.postgres import INSTALL, PostgresServer, programs
-
-SERVER = pytest.param(
-    "server",
-    marks=[pytest.mark.postgres, pytest.mark.skipif(programs() is None, reason=INSTALL)],
-)
-NAMES = (f"search{number}" for number in itertools.count())
-
-
-@pytest.fixture(scope="module")
-def server():
-    with PostgresServer() as started:
-        yield started
-
-
-@pytest.fixture(params=["file", SERVER])
-def place(request, tmp_path):
-    if request.param == "file":
-        return str(tmp_path / "history.db")
-    return request.getfixturevalue("server").database(next(NAMES))
-
-
-@pytest.fixture
-def history(place):
-    opened = History(place, on_warning=pytest.fail)
-    yield opened
-    opened.close()
 
 
 def told(history, *talks):

@@ -9,31 +9,12 @@ from playwright.sync_api import Browser, expect
 
 from tests.chat_server import ChatServer, Hang, Reply, Status
 from tests.lab import Lab
-from tests.panel_lab import Panel, chromium, lab_with_extension, panel_in
+from tests.panel_lab import Panel, panel_in
 
 pytestmark = pytest.mark.browser
 
 CODE = "Do this:\n\n```python\nran = True\n```\n\nThat is all."
 REFUSED = {"error": {"message": "the server does not like this", "type": "invalid"}}
-
-
-@pytest.fixture(scope="module")
-def model() -> Iterator[ChatServer]:
-    with ChatServer() as started:
-        yield started
-    assert started.violations == []
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, model: ChatServer) -> Iterator[Lab]:
-    with lab_with_extension(tmp_path_factory.mktemp("lab"), model) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 from tests.aimock import FOLDER
 from tests.chat_server import ChatServer, Reply, Status
 from tests.lab import Lab
-from tests.panel_lab import Panel, chromium, lab_with_extension, panel_in
+from tests.panel_lab import Panel, lab_with_extension, panel_in
 
 pytestmark = pytest.mark.browser
 
@@ -39,12 +39,6 @@ def model() -> Iterator[ChatServer]:
 def lab(tmp_path_factory: pytest.TempPathFactory, model: ChatServer) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("lab")
     with lab_with_extension(folder, model, CHAT_MAGICS_CACHE="false") as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
         yield started
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, FilePayload, Locator, expect
 from tests.chat_server import ChatServer, Reply
 from tests.file_samples import PNG, data_url
 from tests.lab import Lab
-from tests.panel_lab import LONG, Panel, chromium, lab_with_extension, panel_in
+from tests.panel_lab import LONG, Panel, panel_in
 
 pytestmark = pytest.mark.browser
 
@@ -21,25 +21,6 @@ PASTE = """(box, bytes) => {
   const pasted = { clipboardData: data, bubbles: true, cancelable: true };
   box.dispatchEvent(new ClipboardEvent("paste", pasted));
 }"""
-
-
-@pytest.fixture(scope="module")
-def model() -> Iterator[ChatServer]:
-    with ChatServer() as started:
-        yield started
-    assert started.violations == []
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, model: ChatServer) -> Iterator[Lab]:
-    with lab_with_extension(tmp_path_factory.mktemp("lab"), model) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.chat_server import ChatServer
 from tests.lab import Lab
-from tests.panel_lab import SHOW, Panel, chromium, lab_with_extension, panel_in
+from tests.panel_lab import SHOW, Panel, panel_in
 
 pytestmark = pytest.mark.browser
 
@@ -22,18 +22,6 @@ def model() -> Iterator[ChatServer]:
     with ChatServer("test-model", "other-model") as started:
         yield started
     assert started.violations == []
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, model: ChatServer) -> Iterator[Lab]:
-    with lab_with_extension(tmp_path_factory.mktemp("lab"), model) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

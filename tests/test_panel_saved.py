@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -15,9 +14,7 @@ from tests.panel_lab import (
     LONG,
     SHOW,
     Panel,
-    chromium,
     kernel_ready,
-    lab_with_extension,
     page_of,
     panel_in,
 )
@@ -26,25 +23,6 @@ pytestmark = pytest.mark.browser
 
 ANSWER = "A **left join** keeps $x^2$ rows.\n\n```python\nprint(1)\n```\n"
 STILL = ".chat-magics-static"
-
-
-@pytest.fixture(scope="module")
-def model() -> Iterator[ChatServer]:
-    with ChatServer() as started:
-        yield started
-    assert started.violations == []
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, model: ChatServer) -> Iterator[Lab]:
-    with lab_with_extension(tmp_path_factory.mktemp("lab"), model) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

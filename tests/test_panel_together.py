@@ -13,7 +13,6 @@ from tests.lab import Lab
 from tests.panel_lab import (
     LONG,
     Panel,
-    chromium,
     kernel_ready,
     lab_with_extension,
     panel_in,
@@ -27,22 +26,9 @@ COMPUTE = "import pathlib\nwhile not pathlib.Path('{go}').exists():\n    sum(ran
 
 
 @pytest.fixture(scope="module")
-def model() -> Iterator[ChatServer]:
-    with ChatServer() as started:
-        yield started
-    assert started.violations == []
-
-
-@pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, model: ChatServer) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("lab")
     with lab_with_extension(folder, model, CHAT_MAGICS_CACHE="false") as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
         yield started
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import threading
 import webbrowser
 from typing import Any
+from urllib.parse import quote
 
 from ..server import serve, serve_settings
 from .demo_without_key import use_demo_without_key
@@ -67,12 +69,16 @@ def _serve(parsed: argparse.Namespace) -> int:
     else:
         use_demo_without_key("the app talks")
 
+    token = settings.token.get_secret_value() if settings.token and settings.authenticates else ""
+
     def ready(url: str) -> None:
         print(f"The app is at {url} (Ctrl-C ends it)", flush=True)
-        if settings.token is not None and settings.authenticates:
+        if token:
             print("It asks for the token that it was given.", flush=True)
         if parsed.open_browser:
-            webbrowser.open(url)
+            admitted = f"{url}?token={quote(token)}" if token else url
+            # On a thread: a browser in the terminal keeps the call until it is left.
+            threading.Thread(target=webbrowser.open, args=(admitted,), daemon=True).start()
 
     serve(settings, ready)
     return 0
