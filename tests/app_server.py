@@ -41,14 +41,21 @@ class AppServer(Closing):
     Args:
         folder: for the home and the log; the working folder of the server.
         arguments: of `chat-magics serve`; a free port is added.
+        program: how `chat-magics` is called.
         environment: variables of the server, such as CHAT_MAGICS_BASE_URL.
     """
 
-    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        program: tuple[str, ...] = (sys.executable, "-m", "chat_magics"),
+        **environment: str,
+    ) -> None:
         self.folder = folder
         self.home = folder / "home"
         given = (*arguments, *(() if "--port" in arguments else ("--port", "0")))
-        self._command = [sys.executable, "-m", "chat_magics", "serve", *given]
+        self._command = [*program, "serve", *given]
         inherited = {
             name: value
             for name, value in os.environ.items()

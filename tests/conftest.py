@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.chat_server import ChatServer
 from tests.lab_fixtures import browser, lab, model
@@ -14,6 +15,9 @@ from tests.place_fixtures import history, place, postgres
 from tests.shell import Shell
 
 __all__ = ["browser", "history", "home", "lab", "model", "place", "postgres", "server", "shell"]
+
+settings.register_profile("untimed", deadline=None)  # a slow machine is no failure
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
+
+from chat_magics.server import ServeSettings
+from tests.app_server import AppServer
 
 ROOT = Path(__file__).parent.parent
 # Stands where JupyterLab does, and tells what it was started with.
 LAB = """if True:
     import json, os, sys
     print(json.dumps([sys.argv[1:], os.environ.get("CHAT_MAGICS_BASE_URL")]))
+"""
+# Stands where a browser does: loads the page, and leaves a note of it.
+BROWSER = """if True:
+    import pathlib, sys, urllib.request
+    with urllib.request.urlopen(sys.argv[1]) as answer:
+        pathlib.Path("seen").write_text(f"{answer.status} {sys.argv[1]}")
 """
 
 
@@ -65,3 +76,52 @@ def test_where_jupyterlab_is_not_installed_one_line_says_how() -> None:
     done = run("-c", code)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "chat-magics: JupyterLab is not installed: pip install jupyterlab\n"
+
+
+def test_the_help_of_serve_names_its_options() -> None:
+    done = run("-m", "chat_magics", "serve", "--help")
+    assert done.returncode == 0
+    for name in ("host", "port", "base-url", "auth", "token", "model", "demo", "open-browser"):
+        assert f"--{name} " in done.stdout or f"--{name}\n" in done.stdout
+
+
+def test_each_option_of_serve_is_a_setting(tmp_path: Path) -> None:
+    done = run("-m", "chat_magics", "serve", "--help")
+    options = {word[2:].replace("-", "_") for word in done.stdout.split() if word[:2] == "--"}
+    assert options - {"help", "model", "demo", "open_browser"} <= ServeSettings.model_fields.keys()
+
+
+def test_serve_says_where_it_is_and_ctrl_c_ends_it_with_its_kernels(tmp_path: Path) -> None:
+    with AppServer(tmp_path, "--demo", "--base-url", "/chat") as app:
+        assert app.url.endswith("/chat/")
+        assert app.get("").status == 200
+        kernels = psutil.Process(app.pid).children(recursive=True)
+        assert kernels
+        assert app.stop(signal.SIGINT) == 0
+        _, alive = psutil.wait_procs(kernels, timeout=30)
+    assert alive == []
+    assert "Traceback" not in app.log
+
+
+def test_serve_opens_the_browser_once_the_page_answers(tmp_path: Path) -> None:
+    (tmp_path / "browser.py").write_text(BROWSER)
+    browser = f"{sys.executable} {tmp_path / 'browser.py'} %s"
+    with AppServer(tmp_path, "--demo", "--open-browser", BROWSER=browser) as app:
+        app.until(lambda: (tmp_path / "seen").is_file())
+        app.until(lambda: (tmp_path / "seen").read_text() == f"200 {app.url}")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--host", "0.0.0.0"], "can be reached by others"),
+        (["--auth", "token"], "auth token needs a token"),
+        (["--base-url", "/a b"], "must be a path such as /chat/"),
+        (["--port", "99999"], "less than or equal to 65535"),
+    ],
+)
+def test_serve_refuses_in_one_line_what_makes_no_sense(given: list[str], said: str) -> None:
+    done = run("-m", "chat_magics", "serve", "--demo", *given)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert said in line

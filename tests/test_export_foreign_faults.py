@@ -25,7 +25,7 @@ CONVERSATIONS = 5_000
 Reader = Callable[[Path], Iterator[Transcript | Unread]]
 
 SHARED = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),

@@ -151,13 +151,13 @@ def there_and_back(talks: list[Transcript], format: str) -> list[Transcript]:
 
 @pytest.mark.parametrize("format", READABLE)
 @given(talks=TALKS)
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 def test_every_field_of_any_conversation_comes_back(format: str, talks: list[Transcript]) -> None:
     assert there_and_back(talks, format) == talks
 
 
 @given(talks=TALKS, prompts=st.sampled_from(["cells", "markdown"]))
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20, derandomize=True)
 def test_a_notebook_is_valid_whatever_it_holds(talks: list[Transcript], prompts: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = export(talks, Path(folder, "talk.ipynb"), prompts=prompts).path
@@ -166,7 +166,7 @@ def test_a_notebook_is_valid_whatever_it_holds(talks: list[Transcript], prompts:
 
 @pytest.mark.parametrize("line_end", ["\r\n", "\r"])
 @given(talks=TALKS)
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12, derandomize=True)
 def test_markdown_survives_other_line_ends(line_end: str, talks: list[Transcript]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = export(talks, Path(folder, "talk.md")).path

@@ -37,7 +37,7 @@ def test_a_cell_that_a_spreadsheet_would_run_begins_with_an_apostrophe(sign: str
 
 
 @given(prompt=TEXT.map("".join), reply=TEXT.map("".join), model=TEXT.map("".join))
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30, derandomize=True)
 @example(prompt="'=1", reply="x" * 200_000, model="-")
 def test_csv_is_read_back_as_it_was(prompt: str, reply: str, model: str) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -186,7 +186,6 @@ class HistoryMachine(RuleBasedStateMachine):
 QUICK = settings(
     max_examples=25,
     stateful_step_count=20,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 

@@ -105,9 +105,7 @@ def test_signs_of_a_query_language_are_only_text(history, query):
 ODD = st.sampled_from([*"\"*:-()+^'\\&|!<>\x00\ud800日é🦀", "AND ", "model:", "role:", "since:"])
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example("x" * 100_000)
 @example("x " * 50_000)
 @example('"' * 100_000)
@@ -189,7 +187,6 @@ def test_a_very_long_reply_is_found_by_its_last_word(history):
     assert found(history, '"zebra crossing"') == [one]
 
 
-@settings(deadline=None)
 @given(st.text(st.characters() | st.sampled_from("がガｶﾞéßİ한ﷺ½\u200d\u0301 "), max_size=40))
 def test_words_and_their_places_are_the_same(text):
     found = places(text)
@@ -197,7 +194,6 @@ def test_words_and_their_places_are_the_same(text):
     assert not set("".join(words(text))) & set(" \n\x00'\"\\*")
 
 
-@settings(deadline=None)
 @given(st.text(max_size=400), st.sampled_from(["zebra", "ze*", '"a zebra"', "z+", "日本"]))
 def test_a_snippet_is_one_short_line(text, query):
     shown = snippet(text + " a zebra z+日本 " + text, read_query(query).terms)

@@ -212,7 +212,7 @@ def test_the_gate_itself_lets_nothing_through(payload: str) -> None:
     check(clean(f"<table><tr><td><math><mtext>{payload}</mtext></math></td></tr></table>"))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     parts=st.lists(st.sampled_from(HTML_PAYLOADS + MARKDOWN_PAYLOADS + GLUE * 3), max_size=12),
     math=st.sampled_from(ROUTES),
@@ -221,13 +221,13 @@ def test_no_mixture_gets_past_the_allow_list(parts: list[str], math: Math) -> No
     check(to_html("".join(parts), math=math))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(parts=st.lists(st.sampled_from(HTML_PAYLOADS + GLUE), max_size=12))
 def test_no_mixture_gets_past_the_gate_itself(parts: list[str]) -> None:
     check(clean("".join(parts)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     parts=st.lists(st.sampled_from(HTML_PAYLOADS + MARKDOWN_PAYLOADS + GLUE), max_size=12),
     math=st.sampled_from(ROUTES),
@@ -251,7 +251,7 @@ def test_a_long_unfinished_block_does_not_get_past_the_allow_list() -> None:
         assert "onerror" in check(stream.update()[-1].html)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=st.text(max_size=200), math=st.sampled_from(ROUTES))
 def test_no_text_at_all_raises(text: str, math: Math) -> None:
     check(to_html(text, math=math))

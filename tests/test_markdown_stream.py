@@ -54,7 +54,7 @@ def cut(text: str, places: Iterable[int]) -> list[str]:
     return [text[start:end] for start, end in pairwise(edges)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=markdown, places=st.lists(st.integers(0, 500), max_size=12), defined=st.booleans())
 def test_however_it_is_cut_the_blocks_are_those_of_the_whole(
     text: str, places: list[int], defined: bool
@@ -63,13 +63,13 @@ def test_however_it_is_cut_the_blocks_are_those_of_the_whole(
     assert final(stream(cut(whole, places))) == to_html(whole)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=markdown)
 def test_character_by_character_the_blocks_are_those_of_the_whole(text: str) -> None:
     assert final(stream(text, "mathml")) == to_html(text, math="mathml")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     kind=st.sampled_from(sorted(FILLER)),
     text=markdown,

@@ -79,7 +79,7 @@ def test_the_share_of_code_counts_fences_and_line_ends_once(text: str, share: fl
 
 
 @given(st.text(st.sampled_from("`~ a\n\t>-1.\r\u2028今"), max_size=80))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_prose_and_code_are_all_of_the_text(text: str) -> None:
     parts = parts_of(text)
     whole = text.replace("\r\n", "\n")

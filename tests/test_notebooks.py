@@ -53,3 +53,11 @@ def test_the_history_notebook_shows_frames_figures_and_a_picture(
     assert "image/png" in plot.outputs[0].data
     assert "tokens" in plot.outputs[0].data["text/plain"]
     assert "joins" in shown(cells, "%chat_conversations tag")
+
+
+def test_the_app_shows_the_panel_outside_of_its_server_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    cells = ran("app.ipynb", tmp_path, monkeypatch)
+    (shown_widget,) = next(cell for cell in cells if cell.source == "show()").outputs
+    assert "application/vnd.jupyter.widget-view+json" in shown_widget["data"]

@@ -114,7 +114,7 @@ def alike(one, other):
     return pd.isna(one) if pd.isna(other) else not pd.isna(one) and one == other
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(drawn_exchanges())
 def test_figures_are_what_pandas_makes_of_the_exchanges(samples):
     history = History("sqlite://", on_warning=pytest.fail)
