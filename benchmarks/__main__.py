@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from . import panel, report, size
+from . import app, panel, report, size
 from .cells import display_growth, first_question, iopub
 from .hits import cache_hit
 from .pairs import Row
@@ -46,8 +46,16 @@ _PANEL: dict[str, Callable[[Place], list[Row]]] = {
 }
 """Of the panel in real JupyterLab, which takes minutes and a browser: measured when asked for."""
 
-_PARTS = {"figures": _FIGURES, "size": _SIZE, "panel": _PANEL}
-_ALL = _FIGURES | _SIZE | _PANEL
+_APP: dict[str, Callable[[Place], list[Row]]] = {
+    "app_page": app.page,
+    "app_load": app.load,
+    "app_memory": app.memory,
+    "app_crowd": app.crowd,
+}
+"""Of the served app, which takes minutes, a browser and some 4 GB: measured when asked for."""
+
+_PARTS = {"figures": _FIGURES, "size": _SIZE, "panel": _PANEL, "app": _APP}
+_ALL = _FIGURES | _SIZE | _PANEL | _APP
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_ALL))
     parts = parser.add_mutually_exclusive_group()
-    for part in ("size", "panel"):
+    for part in ("size", "panel", "app"):
         help = f"those of {part}: {', '.join(_PARTS[part])}"
         parts.add_argument(f"--{part}", dest="part", action="store_const", const=part, help=help)
     given = parser.parse_args(arguments)

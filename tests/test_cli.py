@@ -85,7 +85,7 @@ def test_the_help_of_serve_names_its_options() -> None:
         assert f"--{name} " in done.stdout or f"--{name}\n" in done.stdout
 
 
-def test_each_option_of_serve_is_a_setting(tmp_path: Path) -> None:
+def test_each_option_of_serve_is_a_setting() -> None:
     done = run("-m", "chat_magics", "serve", "--help")
     options = {word[2:].replace("-", "_") for word in done.stdout.split() if word[:2] == "--"}
     assert options - {"help", "model", "demo", "open_browser"} <= ServeSettings.model_fields.keys()

@@ -20,7 +20,6 @@ from typing import Any
 import tornado.web
 from jupyter_core.utils import run_sync
 from jupyter_server.utils import url_path_join
-from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.netutil import bind_sockets
 from traitlets import Instance
@@ -31,9 +30,12 @@ from ..config import ChatConfig
 from ..errors import ChatError
 from ..private_files import private_folder
 from .api import handlers as api_handlers
+from .api import unknown
+from .api.states import Probe
+from .body_limit import LimitedServer
 from .entrance import Entrance
-from .headers import security_headers
-from .identity import Visitors
+from .headers import EXTENSIONS, security_headers
+from .identity import COOKIE_DAYS, Visitors
 from .pages import REPLACED, KernelDoor
 from .settings import ServeSettings
 
@@ -41,13 +43,6 @@ __all__ = ["ChatVoila", "notebook_path", "voila_config"]
 
 SWEEP_EVERY = 5_000
 """Milliseconds between two looks for pages that nobody looks at."""
-
-EXTENSIONS = (
-    "anywidget",
-    "@jupyter-widgets/jupyterlab-manager",
-    "@voila-dashboards/widgets-manager8",
-)
-"""What the page loads of JupyterLab's extensions; each of the others would cost every visitor."""
 
 
 def notebook_path() -> Path:
@@ -73,7 +68,11 @@ def voila_config(serving: ServeSettings) -> Config:
             "VoilaConfiguration": voila,
             "VoilaKernelManager": {"fill_delay": 0},
             # Files instead of ports, where the system has them: nobody else can listen there.
-            "KernelManager": {"transport": "tcp" if os.name == "nt" else "ipc"},
+            # One that died is not started again in its place: nothing of the page would be in it.
+            "KernelManager": {
+                "transport": "tcp" if os.name == "nt" else "ipc",
+                "autorestart": False,
+            },
         }
     )
 
@@ -100,7 +99,7 @@ class ChatVoila(Voila):  # type: ignore[misc]
         os.environ["CHAT_MAGICS_DOOR"] = f"{self._own_url()}kernel/{self._door}/"
         self.app = tornado.web.Application(**self.init_settings())
         self.app.add_handlers(".*$", self.init_handlers())
-        server = HTTPServer(
+        server = LimitedServer(
             self.app, max_body_size=self.serving.max_body_mb * 2**20, idle_connection_timeout=600
         )
         server.add_sockets(sockets)
@@ -168,7 +167,8 @@ class ChatVoila(Voila):  # type: ignore[misc]
             serving=serving,
             token=token,
             login_handler_class=theirs.login_handler_class,
-            cookie_options={"samesite": "Lax"},
+            cookie_options={"samesite": "Lax", "expires_days": COOKIE_DAYS},
+            get_secure_cookie_kwargs={"max_age_days": COOKIE_DAYS},
         )
         self.authorizer.identity_provider = self.identity_provider
         return {
@@ -177,14 +177,14 @@ class ChatVoila(Voila):  # type: ignore[misc]
             "cookie_secret": serving.secret(self.chat.home),
             "xsrf_cookie_kwargs": {"samesite": "Lax"},
             "allow_remote_access": not serving.on_loopback,
-            "local_hostnames": ["localhost", "127.0.0.1", "::1"],
+            "local_hostnames": ["localhost", *serving.public_names],
             "allow_origin": "",
             "allow_origin_pat": _pattern(serving.allow_origins),
             "allow_credentials": bool(serving.allow_origins),
             "compress_response": True,
             "websocket_compression_options": {},
             "ws_ping_interval": 30_000,
-            "ws_ping_timeout": 25_000,
+            "ws_ping_timeout": 75_000,  # longer than the interval, or all are cut at the first ping
             "websocket_max_message_size": serving.max_body_mb * 2**20,
             "headers": security_headers(serving),
             "chat_magics": Entrance(serving, self.chat, self.kernel_manager),
@@ -201,7 +201,8 @@ class ChatVoila(Voila):  # type: ignore[misc]
             handler = REPLACED.get(handler.__name__, handler)
             if handler is not None:
                 theirs.append((pattern, handler, *rest))
-        return [*ours, (door, KernelDoor), *theirs]
+        *before_the_page, page = theirs
+        return [*ours, (door, KernelDoor), *before_the_page, unknown(base), page]
 
 
 class _Lag(PeriodicCallback):
@@ -228,15 +229,15 @@ def _pattern(origins: tuple[str, ...]) -> str:
     return "|".join(f"^{re.escape(origin)}$" for origin in origins)
 
 
-_PROBED = ("/healthz", "/readyz", "/metrics")
-
 _access = logging.getLogger("chat_magics.server.access")
 
 
 def _log_request(handler: tornado.web.RequestHandler) -> None:
     """One line for each request: who, what, how long, status; no query, which may hold a token."""
-    if not type(handler).__module__.startswith("chat_magics") or handler.request.path in _PROBED:
-        return  # the files of a page are a hundred, and probes come all the time
+    if not type(handler).__module__.startswith("chat_magics"):
+        return  # the files of a page are a hundred
+    if isinstance(handler, (Probe, KernelDoor)):
+        return  # probes come all the time, and the path of a kernel's door is a secret
     user = handler.current_user if hasattr(handler, "_current_user") else None
     _access.info(
         "%s %s",

@@ -1,10 +1,17 @@
-"""The headers of every answer: what a page of ours may load, and who may show it."""
+"""What a page of ours may load, and who may show it: its extensions, its headers."""
 
 from __future__ import annotations
 
 from .settings import ServeSettings
 
-__all__ = ["security_headers"]
+__all__ = ["EXTENSIONS", "security_headers"]
+
+EXTENSIONS = (
+    "anywidget",
+    "@jupyter-widgets/jupyterlab-manager",
+    "@voila-dashboards/widgets-manager8",
+)
+"""What the page loads of JupyterLab's extensions; each of the others would cost every visitor."""
 
 
 def security_headers(serving: ServeSettings) -> dict[str, str]:

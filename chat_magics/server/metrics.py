@@ -7,6 +7,7 @@ for counters). Counting begins with the server; what the log held before belongs
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from .seats import Seats
 __all__ = ["CONTENT_TYPE_LATEST", "LogTail", "Metrics"]
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
+
+MOST_MODELS = 100
+"""Names of models that are told apart."""
 
 
 class LogTail:
@@ -36,9 +40,12 @@ class LogTail:
     def records(self) -> Iterator[dict[str, Any]]:
         """Those since the last call; a line that is being written is left for the next."""
         for part in self._log.parts():
-            with part.open("rb") as file:
-                file.seek(self._read.get(part, 0))
-                data = file.read()
+            try:
+                with part.open("rb") as file:
+                    file.seek(self._read.get(part, 0))
+                    data = file.read()
+            except FileNotFoundError:
+                continue  # it was the oldest, and a kernel has removed it just now
             whole = data[: data.rfind(b"\n") + 1]
             self._read[part] = self._read.get(part, 0) + len(whole)
             for line in whole.splitlines():
@@ -60,6 +67,8 @@ class Metrics:
 
     def __init__(self, logs: Path, seats: Seats) -> None:
         self._tail = LogTail(logs)
+        self._gathering = threading.Lock()
+        self._models: set[str] = set()
         self.registry = CollectorRegistry()
         self.requests = self._counter("requests", "Prompts that ended", "model", "status", "cache")
         self.tokens = self._counter("tokens", "Tokens", "model", "direction")
@@ -89,12 +98,19 @@ class Metrics:
 
     def gather(self) -> None:
         """Counts what was written into the log since the last time."""
-        for record in self._tail.records():
-            if record.get("event") in ("request", "failure"):
-                self._count(record)
+        with self._gathering:  # two may ask at once, and each record counts once
+            for record in self._tail.records():
+                if record.get("event") in ("request", "failure"):
+                    self._count(record)
+
+    def _label(self, model: str) -> str:
+        """The name of a model; who asks may have made it up, and each name is kept for ever."""
+        if len(self._models) < MOST_MODELS:
+            self._models.add(model)
+        return model if model in self._models else "other"
 
     def _count(self, record: dict[str, Any]) -> None:
-        model = record.get("model") or record.get("model_asked") or "unknown"
+        model = self._label(record.get("model") or record.get("model_asked") or "unknown")
         cached = bool(record.get("cached"))
         status = record.get("status", "")
         self.requests.labels(model, status, "hit" if cached else "miss").inc()

@@ -7,16 +7,20 @@ knows a kernel's id talk to it.
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from jupyter_core.utils import ensure_async
 from jupyter_server.services.kernels.handlers import KernelHandler
 from tornado.web import HTTPError, RequestHandler
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
+from voila.static_file_handler import MultiStaticFileHandler, TemplateStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 from .entrance import Entrance
+from .framing import V1, is_framed
 from .identity import address_of
 from .seats import Claims
 
@@ -38,9 +42,8 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]
     def kernel_manager(self) -> Any:
         owner = self.current_user.username
         address = address_of(self.request, self.entrance.serving)
-        return Claims(
-            super().kernel_manager, self.entrance.seats, owner, address, self.request.query
-        )
+        seats, query = self.entrance.seats, self.request.query
+        return Claims(super().kernel_manager, seats, owner, address, query, page=self)
 
     async def prepare(self) -> None:
         ready = super().prepare()
@@ -53,12 +56,22 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]
             raise HTTPError(404)
         if self.current_user is not None:
             if self.get_query_argument("token", ""):
-                self.redirect(self.request.path)  # the cookie admits now; no token in the history
+                self.redirect(self._without_token())  # nor does the browser's history keep it
                 return
+            self._renew_cookie()
             if refusal := self._refusal():
                 self._refuse(*refusal)
                 return
-        await super().get(None)
+        with self.entrance.seats.place_for(self):
+            await super().get(None)
+
+    def _without_token(self) -> str:
+        kept = [each for each in parse_qsl(self.request.query) if each[0] != "token"]
+        return f"{self.request.path}?{urlencode(kept)}" if kept else self.request.path
+
+    def _renew_cookie(self) -> None:
+        if self.entrance.serving.auth != "proxy":  # who is known by a proxy has none
+            self.identity_provider.set_login_cookie(self, self.current_user)
 
     def _refusal(self) -> tuple[int, float, str] | None:
         entrance = self.entrance
@@ -107,6 +120,9 @@ class _Kernel(_OfItsOwner, KernelHandler):
 
     async def get(self, kernel_id: str) -> None:
         self.check_owner(kernel_id)
+        entrance: Entrance = self.settings["chat_magics"]
+        if not await entrance.seats.lives(kernel_id):
+            raise HTTPError(404)
         await ensure_async(super().get(kernel_id))
 
     async def delete(self, kernel_id: str) -> None:
@@ -120,6 +136,21 @@ class _Channels(_OfItsOwner, VoilaKernelWebsocketHandler):  # type: ignore[misc]
     async def pre_get(self) -> None:
         self.check_owner(self.kernel_id)
         await super().pre_get()
+
+    def on_message(self, ws_message: bytes | str) -> None:
+        """Hands on what a page says; what is no message ends its connection."""
+        if is_framed(ws_message, self.selected_subprotocol):
+            super().on_message(ws_message)
+        else:
+            self.close(1007, "this is no message for a kernel")
+
+    def write_message(self, message: Any, binary: bool = False) -> Any:
+        """Sends to the page; Voilà keeps the notebook's code back."""
+        if isinstance(message, bytes) and self.selected_subprotocol != V1:
+            # Voilà reads it as of the newer protocol, which counts parts in twice as many bytes:
+            # the server would be busy for years. No code is in it: that comes without buffers.
+            return super(VoilaKernelWebsocketHandler, self).write_message(message, binary)
+        return super().write_message(message, binary)
 
 
 class _End(_OfItsOwner, VoilaShutdownKernelHandler):  # type: ignore[misc]
@@ -153,7 +184,32 @@ class KernelDoor(RequestHandler):
         """Does nothing: no browser comes here."""
 
 
+class _Quiet:
+    """The part of a handler of files that tells browsers not to guess what they are."""
+
+    def set_default_headers(self) -> None:
+        self.set_header("X-Content-Type-Options", "nosniff")  # type: ignore[attr-defined]
+
+
+class _Static(_Quiet, MultiStaticFileHandler):  # type: ignore[misc]
+    """Files of Voilà's pages."""
+
+
+class _OfTemplate(_Quiet, TemplateStaticFileHandler):  # type: ignore[misc]
+    """Files of a template; Voilà's handler fails where a path is none of a template."""
+
+    def parse_url_path(self, path: str) -> str:
+        if not _TEMPLATE_FILE.fullmatch(path) or ".." in path:
+            raise HTTPError(404)
+        found: str = super().parse_url_path(path)
+        return found
+
+
+_TEMPLATE_FILE = re.compile(r"[\w-]+/static/[\w./@-]+")
+
 REPLACED = {
+    "MultiStaticFileHandler": _Static,
+    "TemplateStaticFileHandler": _OfTemplate,
     "TornadoVoilaHandler": Page,
     "KernelHandler": _Kernel,
     "VoilaKernelWebsocketHandler": _Channels,

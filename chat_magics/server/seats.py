@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -57,19 +58,31 @@ class Seats:
         self._idle = idle_seconds
         self._taken: dict[str, Seat] = {}
         self._waiting: dict[str, asyncio.Future[Seat]] = {}
+        self._coming: set[object] = set()
 
     def __iter__(self) -> Iterator[Seat]:
         return iter(list(self._taken.values()))
 
     def __len__(self) -> int:
-        return len(self._taken)
+        """Open pages, and those that are being made."""
+        return len(self._taken) + len(self._coming)
+
+    @contextmanager
+    def place_for(self, page: object) -> Iterator[None]:
+        """Keeps a place while a page is being made, until it has its kernel."""
+        self._coming.add(page)
+        try:
+            yield
+        finally:
+            self._coming.discard(page)
 
     def kernels(self) -> int:
         """How many kernels run, those that wait for visitors among them."""
         return len(self._kernels.list_kernel_ids())
 
-    def take(self, seat: Seat) -> None:
+    def take(self, seat: Seat, page: object = None) -> None:
         """A page has got its kernel."""
+        self._coming.discard(page)
         self._taken[seat.kernel] = seat
         waiting = self._waiting.pop(seat.kernel, None)
         if waiting is not None and not waiting.done():
@@ -91,6 +104,12 @@ class Seats:
         seat = self._taken.get(kernel)
         return seat is not None and seat.owner == owner
 
+    async def lives(self, kernel: str) -> bool:
+        """True where the kernel's process runs."""
+        return kernel in self._kernels and bool(
+            await ensure_async(self._kernels.get_kernel(kernel).is_alive())
+        )
+
     async def end(self, kernel: str) -> None:
         """Ends the kernel of a page; the page says so, and what was said is in history."""
         self._taken.pop(kernel, None)
@@ -102,9 +121,7 @@ class Seats:
         """Ends what nobody looks at, and what does nothing for long."""
         now = time.monotonic()
         for seat in self:
-            if seat.kernel not in self._kernels:
-                self._taken.pop(seat.kernel, None)
-            elif self._is_over(seat, now):
+            if not await self.lives(seat.kernel) or self._is_over(seat, now):
                 await self.end(seat.kernel)
 
     def _is_over(self, seat: Seat, now: float) -> bool:
@@ -134,12 +151,23 @@ class Claims:
         owner: whose page it is.
         address: where it is looked at.
         query: of the page's URL.
+        page: for which a place is kept.
     """
 
-    def __init__(self, kernels: Any, seats: Seats, owner: str, address: str, query: str) -> None:
+    def __init__(
+        self,
+        kernels: Any,
+        seats: Seats,
+        owner: str,
+        address: str,
+        query: str,
+        *,
+        page: object = None,
+    ) -> None:
         self._kernels = kernels
         self._seats = seats
         self._person = (owner, address, query)
+        self._page = page
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._kernels, name)
@@ -147,11 +175,15 @@ class Claims:
     async def start_kernel(self, **given: Any) -> str:
         """Starts one for this visitor."""
         kernel: str = await ensure_async(self._kernels.start_kernel(**given))
-        self._seats.take(Seat(kernel, *self._person))
+        self._seats.take(Seat(kernel, *self._person), self._page)
         return kernel
 
     async def get_rendered_notebook(self, **given: Any) -> Any:
-        """Takes a preheated one."""
-        task, rendered, kernel = await self._kernels.get_rendered_notebook(**given)
-        self._seats.take(Seat(kernel, *self._person))
+        """Takes a preheated one; not one that died while it waited."""
+        while True:
+            task, rendered, kernel = await self._kernels.get_rendered_notebook(**given)
+            if await self._seats.lives(kernel):
+                break
+            await self._seats.end(kernel)
+        self._seats.take(Seat(kernel, *self._person), self._page)
         return task, rendered, kernel

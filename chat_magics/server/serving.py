@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..config import ChatConfig, resolve
+from ..attachments import ACCEPTED
+from ..client import ChatClient
+from ..config import ChatConfig, Sourced, resolve_sourced
 from ..errors import ChatError
 from .settings import ServeSettings
 
@@ -50,13 +53,30 @@ def _for_kernels(settings: ServeSettings) -> ChatConfig:
     for name, value in DEFAULTS.items():
         os.environ.setdefault(f"CHAT_MAGICS_{name}", value)
     os.environ["CHAT_MAGICS_WARM_UP"] = "0"
+    # Else the C library keeps a heap for each thread: of a kernel's many, most are idle.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     os.environ["CHAT_MAGICS_SERVE_FOLDER"] = str(Path.cwd())
     os.environ["CHAT_MAGICS_SERVE_OWN_KEY"] = str(int(settings.own_key))
     # What signs and admits is the server's alone.
     for secret in ("TOKEN", "COOKIE_SECRET"):
         os.environ.pop(f"CHAT_MAGICS_SERVE_{secret}", None)
         os.environ.pop(f"CHAT_MAGICS_SERVE_{secret}_FILE", None)
-    return resolve()
+    config, sources = resolve_sourced()
+    os.environ["CHAT_MAGICS_SERVE_FRONT"] = json.dumps(_front(config, sources))
+    return config
+
+
+def _front(config: ChatConfig, sources: Sourced) -> dict[str, object]:
+    """What a page shows and knows before its kernel has read a setting."""
+    client = ChatClient(config, sources)
+    likely, _is_guess = client.likely_model()
+    client.close()
+    return {
+        "model": likely,
+        "limit": config.max_prompt_chars,
+        "accept": list(ACCEPTED),
+        "max_bytes": max(config.file_limits),
+    }
 
 
 def _log_into(home: Path) -> None:

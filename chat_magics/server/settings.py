@@ -8,10 +8,16 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 from typing_extensions import Self
 
 from ..config import from_environment
@@ -21,6 +27,9 @@ from ..private_files import private_folder
 __all__ = ["Auth", "Network", "ServeSettings", "serve_settings"]
 
 Auth = Literal["none", "token", "proxy"]
+SHORTEST_SECRET = 16
+"""Characters of what signs the cookies: who guesses it is whoever they like."""
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -52,14 +61,14 @@ class ServeSettings(BaseSettings):
     identity_header: str = Field(
         "X-Forwarded-User", description="where a proxy names the person (auth proxy)"
     )
-    trusted_proxies: tuple[Network, ...] = Field(
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
         (ipaddress.ip_network("127.0.0.1"), ipaddress.ip_network("::1")),
         description="networks whose word about a person and an address is believed",
     )
-    allow_origins: tuple[str, ...] = Field(
+    allow_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="other origins whose pages may use the app, such as https://example.org"
     )
-    frame_ancestors: tuple[str, ...] = Field(
+    frame_ancestors: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins that may show the app in a frame; its own always may"
     )
     max_sessions: int = Field(20, ge=1, description="pages open at a time, 100 MB each")
@@ -107,6 +116,13 @@ class ServeSettings(BaseSettings):
         text = secret.get_secret_value().strip() if secret else ""
         return SecretStr(text) if text else None
 
+    @field_validator("cookie_secret")
+    @classmethod
+    def _is_no_word(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(f"must have {SHORTEST_SECRET} characters at least, at random")
+        return secret
+
     @model_validator(mode="after")
     def _door_is_shut(self) -> Self:
         if self.auth == "token" and self.token is None:
@@ -145,6 +161,11 @@ class ServeSettings(BaseSettings):
         except ValueError:
             return False
 
+    @property
+    def public_names(self) -> list[str]:
+        """Under which host names a server on loopback is reached as well, through a proxy."""
+        return [str(urlsplit(origin).hostname) for origin in self.allow_origins]
+
     def trusts(self, address: str) -> bool:
         """True where a request from this address comes through a proxy of ours."""
         try:
@@ -158,14 +179,24 @@ class ServeSettings(BaseSettings):
 
         Args:
             home: the folder that keeps it, in a file of its owner's only.
+
+        Raises:
+            ConfigError: that file is there and holds none, as after a full disk.
         """
         if self.cookie_secret is not None:
             return self.cookie_secret.get_secret_value().encode()
         path = private_folder(home) / "cookie_secret"
-        # It may have been made before, by this server or by one beside it.
-        with suppress(FileExistsError), open(path, "x", opener=_private) as file:
-            file.write(secrets.token_hex(32))
-        return path.read_bytes()
+        if not path.exists():
+            made = path.with_name(f"cookie_secret.{os.getpid()}")
+            with open(made, "w", opener=_private) as file:
+                file.write(secrets.token_hex(32))
+            with suppress(FileExistsError):  # a server beside this one was quicker
+                os.link(made, path)
+            made.unlink()
+        kept = path.read_bytes()
+        if len(kept) < SHORTEST_SECRET:
+            raise ConfigError(f"{path} holds no secret: remove it, and a new one is made")
+        return kept
 
 
 def serve_settings(arguments: Mapping[str, Any]) -> ServeSettings:

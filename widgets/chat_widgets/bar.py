@@ -2,70 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Button, HBox, Label, VBox
 
 from chat_magics import ChatError
 
-from .dashboard import Dashboard
-from .files import Files
-from .options import Options
-from .shelf import Shelf
-
 if TYPE_CHECKING:
     from chat_magics.conversation import Ask
 
+    from .options import Options
     from .panel import ChatPanel
 
 __all__ = ["Bar"]
+
+DRAWERS = ("Conversations", "Options", "Files", "Analytics")
 
 
 class Bar(VBox):
     """Buttons for the drawers, the title, and the drawer that is open.
 
+    Each drawer is made when it is first needed.
+
     Args:
-        panel: what they act on.
+        wake: called at the first use where no panel is there; it ends in `act_on`.
     """
 
-    def __init__(self, panel: ChatPanel) -> None:
-        self._panel = panel
-        self.title = Label().add_class("chat-magics-title")
-        self.options = Options(panel)
-        self.drawers: dict[str, Any] = {
-            "Conversations": Shelf(panel),
-            "Options": self.options,
-            "Files": Files(panel),
-            "Analytics": Dashboard(panel),
-        }
+    def __init__(self, wake: Callable[[], None] | None = None) -> None:
+        self._wake = wake
+        self._acts_on: ChatPanel | None = None
+        self._drawers: dict[str, Any] = {}
+        self.title = Label("New conversation").add_class("chat-magics-title")
         self.model = Label().add_class("chat-magics-model")
-        self.options.model.observe(lambda _: self._show_model(), "value")
         self.new = Button(description="New", tooltip="Start a new conversation")
-        self.new.on_click(lambda _: panel.start_anew())
-        self.buttons = {name: self._drawer_button(name) for name in self.drawers}
+        self.new.on_click(lambda _: self._panel.start_anew())
+        self.buttons = {name: self._drawer_button(name) for name in DRAWERS}
         self._open: str | None = None
         controls = [self.title, self.model, self.new, *self.buttons.values()]
         self._row = HBox(controls).add_class("chat-magics-bar")
         super().__init__([self._row])
-        self.refresh()
 
     def _drawer_button(self, name: str) -> Button:
         button = Button(description=name, tooltip=f"{name}: open or close")
         button.on_click(lambda _: self.toggle(name))
         return button
 
+    def act_on(self, panel: ChatPanel) -> None:
+        """The panel is there: shows what is open in it."""
+        self._acts_on = panel
+        self.refresh()
+
+    @property
+    def _panel(self) -> ChatPanel:
+        if self._acts_on is None and self._wake is not None:
+            self._wake()
+        assert self._acts_on is not None
+        return self._acts_on
+
+    @property
+    def options(self) -> Options:
+        """The drawer of options."""
+        found: Options = self.drawer("Options")
+        return found
+
+    def drawer(self, name: str) -> Any:
+        """A drawer by the name of its button."""
+        if name not in self._drawers:
+            drawer = self._drawers[name] = _made(name, self._panel)
+            drawer.add_class("chat-magics-drawer")
+            if name == "Options":
+                drawer.model.observe(lambda _: self._show_model(), "value")
+        return self._drawers[name]
+
     def toggle(self, name: str) -> None:
         """Opens a drawer, and closes the one that was open."""
         if self._open == "Analytics":
-            self.drawers["Analytics"].left()
+            self.drawer("Analytics").left()
         self._open = None if self._open == name else name
         for each, button in self.buttons.items():
             (button.add_class if each == self._open else button.remove_class)("chat-magics-open")
         if self._open is None:
             self.children = [self._row]
             return
-        drawer = self.drawers[self._open]
-        drawer.add_class("chat-magics-drawer")
+        drawer = self.drawer(self._open)
         self.children = [self._row, drawer]
         self._panel.serve_beside_cells()
         self._read(drawer)
@@ -77,8 +97,13 @@ class Bar(VBox):
             self._panel.transcript.notice(error.message)
 
     def ask(self, prompt: str) -> Ask:
-        """The prompt, with the options of the drawer."""
-        return self.options.ask(prompt)
+        """The prompt, with the options of the drawer, where it was ever opened."""
+        if "Options" in self._drawers:
+            return self.options.ask(prompt)
+        from chat_magics.conversation import Ask  # the history, which a page needs later
+
+        panel = self._panel
+        return Ask(prompt=prompt, use_cache=panel.session.config.cache, surface=panel.surface)
 
     def refresh_title(self) -> None:
         """Shows what the conversation is called now."""
@@ -90,16 +115,36 @@ class Bar(VBox):
         self.refresh_title()
         self._show_model()
         if self._open is not None:
-            self._read(self.drawers[self._open])
+            self._read(self.drawer(self._open))
 
     def settled(self) -> None:
         """Takes in that a reply ended: its title, the budget, the figures."""
         self.refresh_title()
         self._show_model()
         if self._open in ("Options", "Analytics"):
-            self._read(self.drawers[self._open])
+            self._read(self.drawer(self._open))
 
     def _show_model(self) -> None:
-        chosen = self.options.model.value.strip()
+        options = self._drawers.get("Options")
+        chosen = options.model.value.strip() if options is not None else ""
         likely, _is_guess = self._panel.session.client.likely_model()
         self.model.value = chosen or likely
+
+
+def _made(name: str, panel: ChatPanel) -> Any:
+    """A drawer. Each is imported when it is first opened: a page that needs none has none."""
+    if name == "Conversations":
+        from .shelf import Shelf
+
+        return Shelf(panel)
+    if name == "Options":
+        from .options import Options
+
+        return Options(panel)
+    if name == "Files":
+        from .files import Files
+
+        return Files(panel)
+    from .dashboard import Dashboard
+
+    return Dashboard(panel)

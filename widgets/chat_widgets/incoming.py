@@ -20,12 +20,12 @@ __all__ = [
     "Docked",
     "Edit",
     "Incoming",
-    "Ready",
     "Regenerate",
     "Retry",
     "ShowSent",
     "Stop",
     "Version",
+    "Wake",
     "parse",
 ]
 
@@ -49,18 +49,18 @@ class AttachmentName(_Message):
     mime: str = Field(max_length=127)
 
 
-class Ready(_Message):
-    """The view is there and wants to know everything."""
-
-    type: Literal["ready"]
-
-
 class Ask(_Message):
     """A prompt; the files' bytes come beside it, in the same order."""
 
     type: Literal["ask"]
     text: Text
     attachments: list[AttachmentName] = Field(default_factory=list, max_length=MOST_ATTACHMENTS)
+
+
+class Wake(_Message):
+    """Something is typed: a prompt is about to come."""
+
+    type: Literal["wake"]
 
 
 class Stop(_Message):
@@ -121,7 +121,7 @@ class Docked(_Message):
     done: bool
 
 
-Incoming = Ready | Check | Ask | Stop | Regenerate | Retry | Edit | Version | ShowSent | Docked
+Incoming = Check | Wake | Ask | Stop | Regenerate | Retry | Edit | Version | ShowSent | Docked
 
 _ANY: TypeAdapter[Incoming] = TypeAdapter(Annotated[Incoming, Field(discriminator="type")])
 

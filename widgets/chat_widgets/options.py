@@ -53,13 +53,8 @@ class Options(VBox):
         for field in fields:
             field.layout.width = "auto"
         checks = HBox([self.use_cache, self.refresh]).add_class("chat-magics-actions")
-        self._fields: list[Any] = [*fields, checks, self.budget, self.said]
-        super().__init__(self._fields)
-
-    def add(self, field: Any) -> None:
-        """Shows one more field, above what was spent."""
-        self._fields.insert(self._fields.index(self.budget), field)
-        self.children = list(self._fields)
+        further = panel.further_options()
+        super().__init__([*fields, checks, *further, self.budget, self.said])
 
     def ask(self, prompt: str) -> Ask:
         """The prompt, to be asked with what stands here.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,11 @@ __all__ = ["OwnKey"]
 
 LONGEST = 500
 
+CAUTION = (
+    "This is a public place, run by others: paste no key that matters elsewhere, "
+    "and revoke the one you used when you are done."
+)
+
 
 class OwnKey(anywidget.AnyWidget):
     """Takes a key by a message, never by a trait: traits are kept in the page and in notebooks.
@@ -27,12 +33,17 @@ class OwnKey(anywidget.AnyWidget):
     _esm = script("own_key.js")
     _css = style()
 
+    caution = traitlets.Unicode("").tag(sync=True)
     said = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self.said = "Without a key of your own, the server's is used."
+        if os.environ.get("CHAT_MAGICS_PUBLIC") == "1":
+            self.caution = CAUTION
+        on_demo = session.config.base_url == "demo"
+        without = "the built-in demo model answers" if on_demo else "the server's is used"
+        self.said = f"Without a key of your own, {without}."
         self.on_msg(self._take)
 
     def set_state(self, sync_data: object) -> None:

@@ -49,7 +49,6 @@ class ChatPanel(VBox):
     """
 
     surface: ClassVar[Surface] = "panel"
-    in_url: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -63,18 +62,21 @@ class ChatPanel(VBox):
             session = conversation.session
         self.session = session or (Session(settings) if settings else Session.current())
         self._follows = conversation is None
-        self._transcript = Transcript(self._take, self._starters, in_url=self.in_url)
+        self._bar, self._transcript = self._outside()
         self._transcript.limit = self.session.config.max_prompt_chars
         self._transcript.accept = list(ACCEPTED)
         self._transcript.max_bytes = max(self.session.config.file_limits)
         self._transcript.height = height
         self._still = StillTranscript(self._transcript)
         self._stage = self._staged(conversation or self.session.conversation)
-        self._bar = Bar(self)
         super().__init__([self._bar, self._transcript])
         self.add_class("chat-magics-panel")
         self._unwatch = self.session.watch(self._switched) if self._follows else _nothing
+        self._bar.act_on(self)
         self.serve_beside_cells()
+
+    def _outside(self) -> tuple[Bar, Transcript]:
+        return Bar(), Transcript(self.take, self._starters)
 
     # The conversation
 
@@ -132,7 +134,8 @@ class ChatPanel(VBox):
 
     # What the view asks for
 
-    def _take(self, message: incoming.Incoming, files: list[bytes]) -> None:
+    def take(self, message: incoming.Incoming, files: list[bytes]) -> None:
+        """Does what a checked message of the view asks for."""
         self._ACTIONS[type(message)](self, message, files)
 
     def _ask(self, message: incoming.Ask, files: list[bytes]) -> None:
@@ -144,6 +147,9 @@ class ChatPanel(VBox):
             self.conversation.reply_to(ask).send()
         except ChatError as error:
             self._transcript.refused(message.text, error.message)
+
+    def _wake(self, message: incoming.Wake, files: list[bytes]) -> None:
+        """Does nothing: the panel is there."""
 
     def _stop(self, message: incoming.Stop, files: list[bytes]) -> None:
         # Of the conversation: the stage may not have heard of it yet.
@@ -188,6 +194,7 @@ class ChatPanel(VBox):
             self._transcript.notice("This page has no dock for the panel: it stays here.")
 
     _ACTIONS: ClassVar[dict[type, Callable[..., None]]] = {
+        incoming.Wake: _wake,
         incoming.Ask: _ask,
         incoming.Stop: _stop,
         incoming.Regenerate: _regenerate,
@@ -209,6 +216,10 @@ class ChatPanel(VBox):
     def transcript(self) -> Transcript:
         """The view of what was said."""
         return self._transcript
+
+    def further_options(self) -> list[Any]:
+        """Fields that the drawer of options has beside its own."""
+        return []
 
     def start_anew(self) -> None:
         """Begins a new conversation; the one before is kept."""
@@ -240,6 +251,8 @@ def _as_text(message: Message) -> dict[str, str]:
 
 def _docked_panels(shell: Any) -> list[ChatPanel]:
     """The docked panel of a kernel, if there is one; kept on the shell, as its session is."""
+    if shell is None:
+        return []
     found: list[ChatPanel] = vars(shell).setdefault("chat_magics_docked", [])
     return found
 

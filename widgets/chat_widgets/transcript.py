@@ -9,18 +9,23 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 
 from chat_magics import ChatError
 
-from .incoming import Check, Incoming, Ready, parse
-from .rows import Row, common_units
 from .source import STATIC, script, style
 
+if TYPE_CHECKING:
+    from .incoming import Check, Incoming
+    from .rows import Row
+
 __all__ = ["Transcript"]
+
+READY = {"type": "ready"}
+"""The view is there and wants to know everything."""
 
 MATH_FONT = STATIC / "stix-two-math-subset.woff2"
 """Formulas need a font made for them: brackets grow only there."""
@@ -61,17 +66,26 @@ class Transcript(anywidget.AnyWidget):
         self._busy: str | None = None
         self._queued = 0
         self._font_is_sent = False
+        self._is_seen = False
+        self._unseen = ""
         self.on_msg(self._take)
 
     # From the view
 
     def _take(self, _widget: Any, content: Any, buffers: Sequence[Any]) -> None:
+        if content == READY and not buffers:
+            self._font_is_sent = False
+            self._is_seen = True
+            self.tell_all()
+            if self._unseen:
+                self.notice(self._unseen)
+                self._unseen = ""
+            return
+        from .incoming import Check, parse  # pydantic: a page that only shows needs none of it
+
         try:
             message = parse(content, buffers)
-            if isinstance(message, Ready):
-                self._font_is_sent = False
-                self.tell_all()
-            elif isinstance(message, Check):
+            if isinstance(message, Check):
                 self._tell_missed(message)
             else:
                 self._on_incoming(message, [bytes(buffer) for buffer in buffers])
@@ -157,6 +171,8 @@ class Transcript(anywidget.AnyWidget):
             changes: index and safe HTML of each block that changed.
             count: how many blocks the reply has now.
         """
+        from .rows import common_units  # the parser of replies, which a page needs later
+
         with self._telling:
             row = self._rows.get(id)
             if row is None:
@@ -202,8 +218,11 @@ class Transcript(anywidget.AnyWidget):
         self._tell("refused", text=text, message=message)
 
     def notice(self, message: str) -> None:
-        """Shows one calm line."""
-        self._tell("notice", message=message)
+        """Shows one calm line; where no view is there yet, the first one shows it."""
+        if self._is_seen:
+            self._tell("notice", message=message)
+        else:
+            self._unseen = message
 
     def sent(self, id: str, **what: Any) -> None:
         """Answers what exactly was sent."""

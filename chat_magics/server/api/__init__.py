@@ -6,12 +6,15 @@
 
 from typing import Any
 
+from jupyter_server.utils import url_path_join
+
+from .base import UnknownHandler
 from .openapi import OpenApiHandler, description
 from .queries import BatchQueryHandler, QueryHandler
 from .sessions import AllSessionsHandler, EndHandler, SessionHandler, SessionsHandler
 from .states import HealthHandler, MetricsHandler, ModelsHandler, ReadinessHandler
 
-__all__ = ["description", "handlers"]
+__all__ = ["description", "handlers", "unknown"]
 
 
 def handlers() -> list[tuple[str, Any]]:
@@ -29,3 +32,12 @@ def handlers() -> list[tuple[str, Any]]:
         ("/api/admin/sessions/([0-9a-f-]{36})", EndHandler),
         ("/api/openapi.json", OpenApiHandler),
     ]
+
+
+def unknown(base: str) -> tuple[str, Any]:
+    """What answers at every other path of the API, below Voilà's own and before the page.
+
+    Args:
+        base: path of the app.
+    """
+    return (url_path_join(base, "/api(?:/.*)?"), UnknownHandler)

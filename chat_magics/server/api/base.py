@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import uuid
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -18,6 +20,7 @@ from tornado.web import HTTPError
 from ...conversation import Session
 from ...errors import (
     AuthenticationFailed,
+    BudgetReached,
     ChatError,
     PermissionRefused,
     RateLimitReached,
@@ -27,7 +30,7 @@ from ..entrance import Entrance
 from ..identity import address_of, is_foreign
 from .schema import Failure, as_json
 
-__all__ = ["ApiHandler", "failure_of", "signed_in", "status_of"]
+__all__ = ["ApiHandler", "UnknownHandler", "failure_of", "signed_in", "status_of"]
 
 Given = TypeVar("Given", bound=BaseModel)
 
@@ -49,8 +52,16 @@ def failure_of(error: ChatError, request_id: str) -> Failure:
         type=type(error).__name__,
         status=status_of(error),
         request_id=request_id,
-        retry_after=error.retry_after,
+        retry_after=_again(error),
     )
+
+
+def _again(error: ChatError) -> float | None:
+    if isinstance(error, BudgetReached) and str(error.code).endswith("_per_day"):
+        now = datetime.now(timezone.utc)
+        tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+        return (tomorrow - now).total_seconds()
+    return error.retry_after
 
 
 def signed_in(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -60,7 +71,7 @@ def signed_in(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     async def checked(handler: ApiHandler, *arguments: Any) -> None:
         if handler.current_user is None:
-            raise HTTPError(401, "show the token: Authorization: token …")
+            raise HTTPError(401, _SIGN_IN[handler.entrance.serving.auth == "proxy"])
         await method(handler, *arguments)
 
     return checked
@@ -89,6 +100,8 @@ class ApiHandler(JupyterHandler):
         self.request_id = uuid.uuid4().hex
         if is_foreign(self.request, self.entrance.serving):
             raise HTTPError(403, "a page of another origin may not ask here")
+        if not self.check_host():
+            raise HTTPError(403, "the app is not served under this name: see allow_origins")
         await super().prepare(_redirect_to_login=False)
 
     def check_xsrf_cookie(self) -> None:
@@ -166,7 +179,7 @@ class ApiHandler(JupyterHandler):
             )
         self.set_status(failure.status)
         if failure.retry_after:
-            self.set_header("Retry-After", str(max(1, round(failure.retry_after))))
+            self.set_header("Retry-After", str(math.ceil(failure.retry_after)))
         self.finish(json.dumps(as_json(failure), ensure_ascii=False))
 
     def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
@@ -181,6 +194,17 @@ class ApiHandler(JupyterHandler):
             exc_info=(kind, error, trace),
         )
 
+
+class UnknownHandler(ApiHandler):
+    """Every other path below `/api/`."""
+
+    @allow_unauthenticated
+    async def prepare(self) -> None:  # type: ignore[override]
+        await super().prepare()
+        raise HTTPError(404)
+
+
+_SIGN_IN = ("show the token: Authorization: token …", "the proxy named nobody")
 
 _WORDS = {
     404: "there is nothing of this name here",

@@ -38,6 +38,17 @@ _REFUSALS = {
     503: "the model server cannot be used",
 }
 
+_EVENT = {
+    "description": "one of the events: text, waiting and restart as they come; then done with an "
+    "Answer, or error with a Failure. After restart the text begins anew.",
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["text", "waiting", "restart", "done", "error"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
+
 
 def description(url: str) -> dict[str, Any]:
     """The API in OpenAPI 3.1.
@@ -121,7 +132,7 @@ def _operation(
     if gives is not None:
         done["content"] = _content(gives)
     if stream:
-        done["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+        done["content"]["text/event-stream"] = {"schema": _EVENT}
     answers = {"204" if gives is None else "200": done}
     for status, words in _REFUSALS.items():
         answers[str(status)] = {"description": words, "content": _content(Failure)}

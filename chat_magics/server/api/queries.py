@@ -69,6 +69,7 @@ class QueryHandler(ApiHandler):
     """`POST /api/query`: one prompt."""
 
     _reply: Reply | None = None
+    _gone = False
 
     @signed_in
     async def post(self) -> None:
@@ -76,6 +77,8 @@ class QueryHandler(ApiHandler):
         self.check_address()
         session = self.session
         self._reply = await self.off_loop(lambda: _reply(session, query))
+        if self._gone:
+            self._reply.stop()
         self.request_id = self._reply.id  # the same in the server's log, the chat's, and history
         if query.stream:
             await self._stream(self._reply)
@@ -85,6 +88,7 @@ class QueryHandler(ApiHandler):
 
     def on_connection_close(self) -> None:
         """Whoever asked is gone: nobody is to pay for the rest."""
+        self._gone = True
         if self._reply is not None:
             self._reply.stop()
 
@@ -92,37 +96,44 @@ class QueryHandler(ApiHandler):
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         self.set_header("X-Accel-Buffering", "no")  # else nginx keeps it until the end
         try:
-            async for name, data in _events(reply, self.request_id):
-                self.write(f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n")
+            async for name, data in _events(reply):
+                self._event(name, data)
                 await self.flush()
         except StreamClosedError:
             reply.stop()
+        except ChatError as error:
+            if not self._headers_written:
+                raise  # nothing was sent yet: the status can tell it
+            self._event("error", as_json(failure_of(error, self.request_id)))
+
+    def _event(self, name: str, data: Any) -> None:
+        self.write(f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n")
 
 
-async def _events(reply: Reply, request_id: str) -> AsyncIterator[tuple[str, Any]]:
-    """A reply as server-sent events: text, waiting, restart; then done or error."""
-    try:
-        async for event in reply.events_async():
-            if isinstance(event, Text):
-                yield "text", {"text": event.text}
-            elif isinstance(event, Waiting):
-                yield "waiting", {"reason": event.reason, "seconds": event.seconds}
-            elif isinstance(event, Restarted):
-                yield "restart", {}
-        yield "done", as_json(answer_of(reply))
-    except ChatError as error:
-        yield "error", as_json(failure_of(error, request_id))
+async def _events(reply: Reply) -> AsyncIterator[tuple[str, Any]]:
+    """A reply as server-sent events: text, waiting, restart; then done."""
+    async for event in reply.events_async():
+        if isinstance(event, Text):
+            yield "text", {"text": event.text}
+        elif isinstance(event, Waiting):
+            yield "waiting", {"reason": event.reason, "seconds": event.seconds}
+        elif isinstance(event, Restarted):
+            yield "restart", {}
+    yield "done", as_json(answer_of(reply))
 
 
 class BatchQueryHandler(ApiHandler):
     """`POST /api/batch-query`: many prompts, each alone; answers in order, an error per item."""
 
-    _replies: list[Reply]
+    _gone = False
+
+    def initialize(self) -> None:
+        """Nothing is under way yet."""
+        self._replies: list[Reply] = []
 
     @signed_in
     async def post(self) -> None:
         batch = self.read(BatchQuery)
-        self._replies = []
         most = self.entrance.serving.max_batch
         if len(batch.prompts) > most:
             raise HTTPError(413, f"{len(batch.prompts)} prompts: send {most} at most (max_batch)")
@@ -134,6 +145,8 @@ class BatchQueryHandler(ApiHandler):
             # One conversation for each worker: within one, a reply waits for the one before.
             conversation = await self.off_loop(lambda: Conversation(session=session))
             for index, prompt in waiting:
+                if self._gone:
+                    return
                 answers[index] = await self._item(conversation, index, prompt, batch)
 
         workers = min(session.config.answers_at_once or AT_ONCE, len(batch.prompts))
@@ -153,5 +166,7 @@ class BatchQueryHandler(ApiHandler):
             return BatchItem(index=index, error=failure_of(error, self.request_id))
 
     def on_connection_close(self) -> None:
+        """Whoever asked is gone: what is under way ends, and no other prompt is asked."""
+        self._gone = True
         for reply in self._replies:
             reply.stop()

@@ -14,10 +14,10 @@ from ..metrics import CONTENT_TYPE_LATEST
 from .base import ApiHandler, signed_in
 from .schema import Health, Models, Readiness, as_json
 
-__all__ = ["HealthHandler", "MetricsHandler", "ModelsHandler", "ReadinessHandler"]
+__all__ = ["HealthHandler", "MetricsHandler", "ModelsHandler", "Probe", "ReadinessHandler"]
 
 
-class _Probe(RequestHandler):
+class Probe(RequestHandler):
     """What a probe of an orchestrator asks: no login, no kernel, no cookie."""
 
     @property
@@ -30,7 +30,7 @@ class _Probe(RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
 
 
-class HealthHandler(_Probe):
+class HealthHandler(Probe):
     """`GET /healthz`: alive."""
 
     @allow_unauthenticated
@@ -41,7 +41,7 @@ class HealthHandler(_Probe):
     head = get
 
 
-class ReadinessHandler(_Probe):
+class ReadinessHandler(Probe):
     """`GET /readyz`: 200 where all parts can be used, else 503; each part with its state."""
 
     @allow_unauthenticated
@@ -52,7 +52,7 @@ class ReadinessHandler(_Probe):
         self.finish(as_json(Readiness(status="ready" if ready else "not ready", parts=parts)))
 
 
-class MetricsHandler(_Probe):
+class MetricsHandler(Probe):
     """`GET /metrics`: for Prometheus; names, counts and sums, of nobody in particular."""
 
     @allow_unauthenticated

@@ -1,7 +1,7 @@
 /** Block: one block of a reply in the page. Its HTML was made safe in the kernel. */
 
 import { element, iconButton } from "./elements.js";
-import { copyText, insertCode } from "./page.js";
+import { copyText, insertCode, mayHaveCells } from "./page.js";
 
 const CODE = /^<pre(?: data-lang="([^"]*)")?><code>/;
 const CODE_END = /<\/code><\/pre>\n?$/;
@@ -104,7 +104,7 @@ function framed(pre, tell) {
     "div",
     { className: "ct-code-bar" },
     element("span", { className: "ct-language" }, language || "text"),
-    iconButton("insert", "Insert as a cell below", insert),
+    mayHaveCells() ? iconButton("insert", "Insert as a cell below", insert) : null,
     iconButton("copy", "Copy code", copy),
   );
   const frame = element("div", { className: "ct-code" }, bar);

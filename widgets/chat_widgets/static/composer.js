@@ -123,6 +123,7 @@ export class Composer {
     const { value } = this.box;
     const limit = this.panel.model.get("limit");
     this.panel.drafts.setText(value);
+    if (value) this.panel.wake();
     this.button.classList.toggle("ct-idle", !value.trim());
     const isNear = limit && value.length > limit * NEAR_LIMIT;
     const used = isNear ? characters(value) : 0;

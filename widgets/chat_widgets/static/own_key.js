@@ -10,7 +10,7 @@ function render({ model, el }) {
     placeholder: "Your own API key",
   });
   box.setAttribute("aria-label", "Your own API key");
-  const use = element("button", { type: "button", textContent: "Use" });
+  const use = element("button", { type: "button", className: "jupyter-button", textContent: "Use" });
   const said = element("p", { className: "chat-magics-said" });
   said.setAttribute("role", "status");
   const send = () => {
@@ -30,7 +30,8 @@ function render({ model, el }) {
   tell();
   el.classList.add("chat-magics-own-key");
   el.dataset.lmSuppressShortcuts = "true";
-  el.append(element("div", {}, box, use), said);
+  const caution = element("p", { className: "chat-magics-said", textContent: model.get("caution") });
+  el.append(...(caution.textContent ? [caution] : []), element("div", {}, box, use), said);
   return () => model.off("change:said", tell);
 }
 

@@ -21,6 +21,11 @@ export async function copyText(text, from) {
   tick(from);
 }
 
+/** Whether there may be cells to put code into: a page of Voilà shows none. */
+export function mayHaveCells() {
+  return !document.body.hasAttribute("data-voila");
+}
+
 /** Puts code into a new cell; where the page has none the code is copied. Returns what to say. */
 export async function insertCode(code, language, from) {
   const detail = { code, language };

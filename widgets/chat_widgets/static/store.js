@@ -17,6 +17,7 @@ export class Store {
   constructor(say) {
     this.say = say;
     this.known = false;
+    this.isAwake = false;
     this.rows = new Map();
     this.order = [];
     this.statuses = new Map();

@@ -1,6 +1,7 @@
 /** Tools: the small buttons under a reply, one stop of the Tab key for all of them. */
 
 import { element, iconButton } from "./elements.js";
+import { mayHaveCells } from "./page.js";
 
 /** Buttons of one row; `acts` has a function for each. */
 export class Tools {
@@ -37,7 +38,7 @@ export class Tools {
     const [at, of] = row.versions ?? [1, 1];
     const usable = {
       copy: over && row.blocks.length > 0,
-      insert: over && hasCode,
+      insert: over && hasCode && mayHaveCells(),
       regenerate: over && row.state !== "error",
       edit: over,
       sent: over,

@@ -72,6 +72,11 @@ class View {
 
   /** Sends a prompt with its files; false where nobody is there to take it. */
   ask(text, files) {
+    const { visit } = ROOMS.get(this.model.get("uid"));
+    if (visit?.trouble?.action) {
+      this.visit(visit.trouble);
+      return false;
+    }
     if (this.isLost()) {
       this.notice("The kernel is gone. The text is kept; run the cell of this panel again.");
       return false;
@@ -84,6 +89,13 @@ class View {
     this.store.retell("unsentChanged");
     this.bottom.follow();
     return true;
+  }
+
+  /** Something is typed: the kernel of a page loads meanwhile what an answer needs. */
+  wake() {
+    if (!this.model.get("in_url") || this.store.isAwake) return;
+    this.store.isAwake = true;
+    this.say({ type: "wake" });
   }
 
   begin(text) {
@@ -100,10 +112,11 @@ class View {
   visit(trouble) {
     this.#withdrawNotice();
     if (!trouble) return;
-    this.#putBack(this.drafts.giveUp());
+    // Else the connection may come back, with what waits for it.
+    if (trouble.action) this.#putBack(this.drafts.giveUp());
     this.notes.replaceChildren(element("p", {}, trouble.text));
     if (trouble.action) {
-      const button = element("button", { type: "button", className: "ct-go-on" }, trouble.action);
+      const button = element("button", { type: "button", className: "ct-text-button ct-go-on" }, trouble.action);
       button.addEventListener("click", () => location.reload());
       this.notes.append(button);
     }
@@ -206,7 +219,12 @@ class View {
 
   /** The front end found the kernel gone, or there again. */
   liveChanged() {
-    if (!this.isLost() || this.model.get("in_url")) return;
+    if (!this.isLost()) return;
+    const { visit } = ROOMS.get(this.model.get("uid"));
+    if (visit) {
+      visit.cut();
+      return;
+    }
     this.#putBack(this.drafts.giveUp());
     this.store.lose();
     this.notice("The kernel is gone. Run the cell of this panel again to go on.");
@@ -228,8 +246,11 @@ class View {
 function initialize({ model }) {
   const uid = model.get("uid");
   const store = new Store((message, buffers) => model.send(message, undefined, buffers));
-  ROOMS.set(uid, { store, drafts: new Drafts(uid) });
-  let visit = null;
+  // A page of its own keeps its draft for the next kernel, whose panel has another `uid`.
+  const isPage = model.get("in_url");
+  const drafts = new Drafts(isPage ? "page" : uid);
+  const visit = isPage ? new Visit(model, store, (trouble) => store.retell("visit", trouble)) : null;
+  ROOMS.set(uid, { store, drafts, visit });
   model.on("msg:custom", (message, buffers) => {
     if (message.type === "font") addMathFont(buffers[0]);
     else if (message.type === "download") download(message.name, message.mime, buffers[0]);
@@ -237,12 +258,11 @@ function initialize({ model }) {
     if (visit && message.type !== "delta") visit.showAddress();
   });
   store.say({ type: "ready" });
-  if (model.get("in_url")) visit = new Visit(model, store, (trouble) => store.retell("visit", trouble));
   const watch = setInterval(() => store.askAfter(), SILENCE);
   return () => {
     clearInterval(watch);
     visit?.stop();
-    ROOMS.get(uid).drafts.stop();
+    drafts.stop();
     ROOMS.delete(uid);
   };
 }

@@ -1,0 +1,130 @@
+"""The app for everyone, under a path of its own: sizes, themes, keyboard alone, axe-core."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.app_page import AppPage, serving, visiting
+from tests.app_server import AppServer
+from tests.chat_server import ChatServer, Reply, Status
+from tests.panel_lab import chromium
+from tests.test_panel_access import AXE, DRAWERS, RICH, WIDER
+
+pytestmark = pytest.mark.browser
+
+REFUSED = {"error": {"message": "no", "type": "invalid"}}
+LOOKS = [(1180, ""), (390, ""), (1180, "?theme=dark"), (390, "?theme=dark")]
+FITS = "document.documentElement.scrollWidth <= innerWidth && scrollX === 0"
+RUN = """async () => (await axe.run(document)).violations
+  .filter((v) => ["serious", "critical"].includes(v.impact))
+  .map((v) => [v.id, ...v.nodes.map((n) => n.html.slice(0, 120) + n.failureSummary)])"""
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[ChatServer]:
+    with ChatServer() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, model: ChatServer) -> Iterator[AppServer]:
+    arguments = ("--base-url", "/chat", "--own-key")
+    with serving(tmp_path_factory.mktemp("app"), model, *arguments) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module", params=LOOKS, ids=["desktop", "phone", "dark", "dark-phone"])
+def shown(
+    request: pytest.FixtureRequest, browser: Browser, app: AppServer, model: ChatServer
+) -> Iterator[AppPage]:
+    """A page with a rich reply and one that failed."""
+    width, query = request.param
+    with visiting(browser, app, query, width=width) as page:
+        model.script(Reply(RICH), Status(400, REFUSED))
+        page.asked("Show everything")
+        page.asked("Fail", "error")
+        yield page
+
+
+def test_nothing_is_wider_than_the_page(shown: AppPage) -> None:
+    assert shown.evaluate(FITS)
+    for drawer in DRAWERS:
+        shown.open(drawer)
+        expect(shown.drawer).to_be_visible()
+        assert shown.evaluate(FITS)
+        assert shown.evaluate(WIDER) == []
+    shown.open(DRAWERS[-1])
+
+
+@pytest.mark.npm
+def test_axe_finds_nothing_serious(shown: AppPage) -> None:
+    shown.evaluate(AXE.read_text(encoding="utf-8"))
+    found = [json.dumps(each) for each in shown.evaluate(RUN)]
+    for drawer in DRAWERS:
+        shown.open(drawer)
+        expect(shown.drawer).to_be_visible()
+        if drawer == "Analytics":
+            expect(shown.drawer.locator("img")).to_be_visible(timeout=60_000)
+        found += [json.dumps([drawer, *each]) for each in shown.evaluate(RUN)]
+    shown.open(DRAWERS[-1])
+    assert found == []
+
+
+def test_under_a_path_of_its_own_all_stays_below_it(browser: Browser, app: AppServer) -> None:
+    with visiting(browser, app) as page:
+        assert app.url.endswith("/chat/")
+        page.asked("Where am I?")
+        page.named()
+        (socket,) = page.sockets
+        assert re.match(r"ws://127\.0\.0\.1:\d+/chat/api/kernels/", socket)
+        cookies = page.page.context.cookies()
+        assert {cookie["path"] for cookie in cookies} == {"/chat/"}
+        listed = page.evaluate("fetch('/chat/api/sessions').then((answer) => answer.json())")
+        assert [each["title"] for each in listed["sessions"]] == ["Where am I?"]
+        page.reload()
+        expect(page.last).to_contain_text("Where am I?")
+
+
+def test_the_app_works_by_keyboard_alone(
+    browser: Browser, app: AppServer, model: ChatServer
+) -> None:
+    with visiting(browser, app) as page:
+        keys = page.page.keyboard
+        for _ in range(20):
+            keys.press("Tab")
+            if page.evaluate("document.activeElement.ariaLabel") == "Message":
+                break
+        model.script(Reply(["The beginning ", "never seen"], stall_after=1))
+        keys.type("By keyboard")
+        keys.press("Enter")
+        expect(page.last.locator(".ct-reply")).to_have_text("The beginning ")
+        keys.press("Escape")
+        expect(page.last).to_have_attribute("data-state", "stopped", timeout=60_000)
+        walked = []
+        while "Conversations" not in walked and len(walked) < 30:
+            keys.press("Shift+Tab")
+            walked.append(_focused(page))
+        assert "Copy reply" in walked
+        assert "no focus seen" not in walked
+        keys.press("Enter")
+        expect(page.drawer.get_by_placeholder("Search")).to_be_visible()
+
+
+def _focused(page: AppPage) -> str:
+    name: str = page.evaluate(
+        "(({activeElement: e}) => { const s = getComputedStyle(e);"
+        " if (s.outlineStyle === 'none' && s.boxShadow === 'none') return 'no focus seen';"
+        " return e.getAttribute('aria-label') || e.innerText || e.tagName; })(document)"
+    )
+    return name.strip()

@@ -1,0 +1,88 @@
+"""AppPanel: the panel of one visitor, shown by the front of their page."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from chat_magics import ChatError, Conversation, Session
+
+from .own_key import OwnKey
+from .panel import ChatPanel
+
+if TYPE_CHECKING:
+    from .bar import Bar
+    from .front import Front
+    from .transcript import Transcript
+    from .visitor import Visitor
+
+__all__ = ["AppPanel"]
+
+_log = logging.getLogger(__name__)
+
+
+class AppPanel(ChatPanel):
+    """The panel of one visitor.
+
+    Args:
+        front: has the bar and the transcript, on screen already.
+        visitor: whose conversations these are.
+    """
+
+    surface = "app"
+
+    def __init__(self, front: Front, visitor: Visitor) -> None:
+        self._front = front
+        self._visitor = visitor
+        self._told = ""
+        session = _session(visitor)
+        conversation, refusal = _opened(visitor.conversation, session)
+        super().__init__(conversation, session=session)
+        if refusal:
+            self.transcript.notice(refusal)
+        self._tell_server()
+
+    def _outside(self) -> tuple[Bar, Transcript]:
+        return self._front.bar, self._front.transcript
+
+    def further_options(self) -> list[Any]:
+        """A key of one's own, where the server lets visitors bring one."""
+        allowed = os.environ.get("CHAT_MAGICS_SERVE_OWN_KEY", "").lower()
+        return [OwnKey(self.session)] if allowed in ("1", "true", "yes", "on") else []
+
+    def _show(self, conversation: Conversation) -> None:
+        super()._show(conversation)
+        self._tell_server()
+
+    def _tell_server(self) -> None:
+        id = self.conversation.id
+        if id != self._told:
+            self._told = id
+            threading.Thread(target=self._tell, args=(id,), daemon=True).start()
+
+    def _tell(self, id: str) -> None:
+        try:
+            self._visitor.shows(id)
+        except OSError as error:
+            _log.warning("the server was not told what the page shows: %s", error)
+
+
+def _session(visitor: Visitor) -> Session:
+    if not visitor.door:
+        return Session.current()
+    given = {"owner": visitor.owner, "address": visitor.address}
+    return Session({name: value for name, value in given.items() if value})
+
+
+def _opened(id: str, session: Session) -> tuple[Conversation, str]:
+    """The conversation that the URL names, or a new one and why."""
+    fresh = session.conversation
+    if not id:
+        return fresh, ""
+    try:
+        return Conversation.open(id, session=session), ""
+    except ChatError:
+        # The same words where it is somebody else's: that it is there is nobody's business.
+        return fresh, "This page's link names no conversation of yours: a new one begins here."
