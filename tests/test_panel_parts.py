@@ -122,6 +122,7 @@ def test_a_file_without_its_bytes_is_refused_and_bytes_without_a_file_too() -> N
 
 
 def test_a_forged_message_is_told_and_never_raised(panel: ChatPanel) -> None:
+    panel.transcript._take(panel.transcript, {"type": "ready"}, [])
     heard = Heard(panel.transcript)
     for content in [*FORGED, {"type": "regenerate", "id": ID}, {"type": "show_sent", "id": ID}]:
         panel.transcript._take(panel.transcript, content, [])
@@ -236,6 +237,7 @@ def test_a_version_is_not_changed_under_a_reply_that_comes(
     first = panel.conversation.path[0]
     again = panel.conversation.regenerate().send()
     server.until(lambda: len(server.posts) == 2)
+    panel.transcript._take(panel.transcript, {"type": "ready"}, [])
     heard = Heard(panel.transcript)
     panel.transcript._take(panel.transcript, {"type": "version", "id": first, "step": 1}, [])
     assert "a reply is under way" in heard.of("notice")[0]["message"]
