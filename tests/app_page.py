@@ -18,7 +18,17 @@ from tests.app_server import AppServer
 from tests.chat_server import ChatServer
 from tests.lab import HERE
 
-__all__ = ["LONG", "AppPage", "free_port", "kernel_process", "tab", "visiting", "visitor"]
+__all__ = [
+    "LONG",
+    "AppPage",
+    "free_port",
+    "kernel_process",
+    "kernel_processes",
+    "serving",
+    "tab",
+    "visiting",
+    "visitor",
+]
 
 LONG = 60_000
 

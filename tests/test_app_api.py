@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -156,13 +157,13 @@ def test_another_persons_conversation_is_not_there(app: App, ada: Person) -> Non
 
 def test_the_id_of_an_answer_stands_in_history_and_in_both_logs(app: App, ada: Person) -> None:
     told = ada.query("Trace me").json
-    records = log_records(app.server)
-    (chat,) = [record for record in records if record.get("request") == told["id"]]
-    (served,) = [
-        record
-        for record in records
-        if record["event"] == "served" and record["request_id"] == told["id"]
-    ]
+
+    def found(event: str, field: str) -> list[Any]:
+        records = [each for each in log_records(app.server) if each["event"] == event]
+        return [each for each in records if each[field] == told["id"]]
+
+    app.server.until(lambda: bool(found("served", "request_id")))  # written after the answer
+    (chat,), (served,) = found("request", "request"), found("served", "request_id")
     assert (chat["owner"], chat["surface"], chat["conversation"]) == (
         ada.name,
         "app",
@@ -174,7 +175,7 @@ def test_the_id_of_an_answer_stands_in_history_and_in_both_logs(app: App, ada: P
         "/api/query",
         200,
     )
-    assert "Trace me" not in str(records)
+    assert "Trace me" not in str(log_records(app.server))
 
 
 def test_the_bytes_on_the_wire_are_those_of_a_conversation(app: App, ada: Person) -> None:

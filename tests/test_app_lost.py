@@ -65,6 +65,8 @@ def test_what_came_before_the_kernel_died_is_kept(shown: AppPage, model: ChatSer
     model.script(Reply(["The beginning ", "never seen"], stall_after=1))
     row = shown.ask("Cut short")
     expect(row.locator(".ct-reply")).to_have_text("The beginning ")
+    kept = list(shown.app.home.glob("history.db*"))  # four times a second
+    shown.app.until(lambda: any(b"The beginning" in file.read_bytes() for file in kept))
     kernel_process(shown.app, shown.kernel).kill()
     shown.says(ENDED)
     expect(row).to_have_attribute("data-state", "interrupted")

@@ -218,9 +218,13 @@ def test_what_the_model_server_does_has_its_status(
 def test_a_refusal_is_found_in_the_log_by_its_id(app: App, ada: Person) -> None:
     app.model.script(Status(400))
     id = failure(ada.query("Refuse me"))["request_id"]
-    found = [each for each in log_records(app.server) if id in each.values()]
-    assert [(each["event"], each["owner"]) for each in found] == [
+
+    def found() -> list[Any]:
+        return [each for each in log_records(app.server) if id in each.values()]
+
+    app.server.until(lambda: len(found()) == 2)  # the second is written after the answer
+    assert [(each["event"], each["owner"]) for each in found()] == [
         ("failure", ada.name),
         ("served", ada.name),
     ]
-    assert found[-1]["status"] == 400
+    assert found()[-1]["status"] == 400

@@ -34,7 +34,7 @@ def _sessions(parsed: argparse.Namespace) -> int:
     servers = _servers(resolve().home)
     if not servers:
         raise NotFound("no server runs here: start one by chat-magics serve")
-    found = [(server, each) for server in servers for each in _asked(server)["sessions"]]
+    found = [(server, each) for server, sessions in servers for each in sessions]
     if parsed.end is not None:
         return _end(parsed.end, found)
     if parsed.json:
@@ -58,23 +58,21 @@ def _end(id: str, found: list[tuple[dict[str, Any], dict[str, Any]]]) -> int:
     return 0
 
 
-def _servers(home: Path) -> list[dict[str, Any]]:
-    """Those that answer; cards of dead ones are taken away."""
+def _servers(home: Path) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Those that answer, with their open pages; cards of dead ones are taken away.
+
+    Where a server was killed, another one may answer at its address: it refuses the card's token.
+    """
     found = []
     for card in sorted((home / "servers").glob("*.json")):
         server: dict[str, Any] = json.loads(card.read_text())
         try:
-            _request(server, "GET", "healthz")
+            told = json.loads(_request(server, "GET", "api/admin/sessions"))
         except ChatError:
             card.unlink(missing_ok=True)
         else:
-            found.append(server)
+            found.append((server, told["sessions"]))
     return found
-
-
-def _asked(server: dict[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(_request(server, "GET", "api/admin/sessions"))
-    return told
 
 
 def _request(server: dict[str, Any], method: str, path: str) -> bytes:

@@ -29,20 +29,29 @@ class AppPanel(ChatPanel):
     Args:
         front: has the bar and the transcript, on screen already.
         visitor: whose conversations these are.
+        session: with the visitor as owner.
     """
 
     surface = "app"
 
-    def __init__(self, front: Front, visitor: Visitor) -> None:
+    def __init__(self, front: Front, visitor: Visitor, session: Session) -> None:
         self._front = front
         self._visitor = visitor
         self._told = ""
-        session = _session(visitor)
         conversation, refusal = _opened(visitor.conversation, session)
         super().__init__(conversation, session=session)
         if refusal:
             self.transcript.notice(refusal)
         self._tell_server()
+
+    @classmethod
+    def behind(cls, front: Front, visitor: Visitor) -> AppPanel:
+        """The panel behind a front.
+
+        Raises:
+            ConfigError: a setting does not make sense.
+        """
+        return cls(front, visitor, _session(visitor))
 
     def _outside(self) -> tuple[Bar, Transcript]:
         return self._front.bar, self._front.transcript

@@ -66,7 +66,7 @@ class Front(VBox):
         from .app_panel import AppPanel  # the history, the settings, the rendering: 0.5 s
 
         try:
-            self._panel = AppPanel(self, self._visitor)
+            self._panel = AppPanel.behind(self, self._visitor)
         except ChatError as error:
             self.transcript.notice(error.message)
             raise
