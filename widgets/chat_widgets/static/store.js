@@ -12,6 +12,7 @@ export const SILENCE = 5000;
 export class Store {
   #views = new Set();
   #heard = Date.now();
+  #unseen = ""; // a notice that came before there was a view
 
   /** @param {(message: object, buffers?: ArrayBuffer[]) => void} say to the kernel. */
   constructor(say) {
@@ -28,6 +29,8 @@ export class Store {
 
   watch(view) {
     this.#views.add(view);
+    if (this.#unseen) view.noticed(this.#unseen);
+    this.#unseen = "";
     return () => this.#views.delete(view);
   }
 
@@ -123,7 +126,10 @@ export class Store {
     },
     sent: (message) => this.#tell("sent", message),
     refused: (message) => this.#tell("refused", message),
-    notice: ({ message }) => this.#tell("noticed", message),
+    notice: ({ message }) => {
+      if (!this.#views.size) this.#unseen = message;
+      this.#tell("noticed", message);
+    },
     dock: ({ model_id }) => [...this.#views][0]?.docks(model_id),
   };
 

@@ -268,11 +268,12 @@ function initialize({ model }) {
 }
 
 function render({ model, el }) {
-  const { store } = ROOMS.get(model.get("uid"));
+  const { store, visit } = ROOMS.get(model.get("uid"));
   const height = model.get("height");
   if (height) el.style.setProperty("--ct-height", height);
   const view = new View(model, el);
   const unwatch = store.watch(view);
+  if (visit?.trouble) view.visit(visit.trouble);
   const showStatic = hideStaticTranscripts();
   const change = () => view.composer.showTraits();
   for (const trait of ["placeholder", "limit", "accept"]) model.on(`change:${trait}`, change);
