@@ -213,7 +213,7 @@ def serving(
     environment = {f"CHAT_MAGICS_{name}": value for name, value in given.items()}
     with AppServer(folder, *arguments, **environment) as app:
         yield app
-        assert "Traceback" not in app.log
+        assert "Traceback" not in app.log, app.log
 
 
 def kernel_processes(app: AppServer) -> dict[str, psutil.Process]:

@@ -55,6 +55,17 @@ class Contents:
             self._run(self.state.load())
         return tuple(self.state.known[id] for id in self.path)
 
+    def catch_up(self) -> None:
+        """Reads anew what another kernel had under way here; `exchanges` then tells how it stands.
+
+        A reply whose kernel died is marked as interrupted.
+        """
+        self._run(self._caught_up())
+
+    async def _caught_up(self) -> None:
+        await self.state.load()
+        await self.state.catch_up()
+
     @property
     def replies(self) -> tuple[Reply, ...]:
         """Those that are under way or wait for their turn, in order."""

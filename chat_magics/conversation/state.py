@@ -96,6 +96,21 @@ class State:
         await self._know([id for id in record.path if id not in self._known])
         self.keep(record)
 
+    async def catch_up(self) -> None:
+        """Takes in what became of replies that were under way elsewhere when they were read.
+
+        Another kernel may have asked here, and may have died since.
+        """
+        own = {reply.id for reply in self.replies}
+        elsewhere = [
+            id
+            for id in self.path
+            if id not in own and id in self._known and self._known[id].status == "streaming"
+        ]
+        if elsewhere:
+            await self._session.store(lambda history: history.end_dead())
+            await self._know(elsewhere)
+
     async def change_path(self, change: Callable[[Sequence[str]], Sequence[str]]) -> None:
         """Makes another path the context, after the reply that is under way.
 

@@ -143,6 +143,7 @@ class Turn:
         """The prompt in history, and the request that may be sent now."""
         state, ask = self._state, self._ask
         before = await state.load()
+        await state.catch_up()
         place = self._find_place()
         images = await self._images(place.before)
         request, context = self._conversation.request(ask, place.before, state.known, images, model)

@@ -62,11 +62,15 @@ class History(FrameReading, Keeping):
             os.fspath(place), on_warning=on_warning, replenish=self._add_what_streams
         )
         try:
-            if self._store.read(exchanges.has_streaming):
-                self._store.write(exchanges.interrupt_dead)
+            self.end_dead()
         except BaseException:
             self._store.close()
             raise
+
+    def end_dead(self) -> None:
+        """Mark the replies whose process died while they came as interrupted, whosever they are."""
+        if self._store.read(exchanges.has_streaming):
+            self._store.write(exchanges.interrupt_dead)
 
     @property
     def durable(self) -> bool:

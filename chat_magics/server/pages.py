@@ -170,7 +170,6 @@ class KernelDoor(RequestHandler):
     async def get(self, kernel: str) -> None:
         entrance: Entrance = self.settings["chat_magics"]
         seat = await entrance.seats.taken(kernel)
-        await entrance.seats.left_behind(seat)
         self.finish({"owner": seat.owner, "address": seat.address, "query": seat.query})
 
     def post(self, kernel: str) -> None:

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
-from urllib.parse import parse_qs
 
 from jupyter_core.utils import ensure_async
 
@@ -60,7 +59,6 @@ class Seats:
         self._taken: dict[str, Seat] = {}
         self._waiting: dict[str, asyncio.Future[Seat]] = {}
         self._coming: set[object] = set()
-        self._ending: dict[asyncio.Future[None], Seat] = {}
 
     def __iter__(self) -> Iterator[Seat]:
         return iter(list(self._taken.values()))
@@ -114,29 +112,10 @@ class Seats:
 
     async def end(self, kernel: str) -> None:
         """Ends the kernel of a page; the page says so, and what was said is in history."""
-        seat = self._taken.pop(kernel, None)
+        self._taken.pop(kernel, None)
         self._waiting.pop(kernel, None)
-        if kernel not in self._kernels:
-            return
-        ending = asyncio.ensure_future(ensure_async(self._kernels.shutdown_kernel(kernel)))
-        if seat is not None:
-            self._ending[ending] = seat
-            ending.add_done_callback(lambda ended: self._ending.pop(ended, None))
-        await ending
-
-    async def left_behind(self, seat: Seat) -> None:
-        """Waits for the end of the kernel that this page had before it was loaded anew.
-
-        Until then a reply that the reload cut would be found streaming, and be waited for.
-        """
-        named = parse_qs(seat.query).get("conversation", [""])[0]
-        before = [
-            ending
-            for ending, other in self._ending.items()
-            if named and (other.owner, other.conversation) == (seat.owner, named)
-        ]
-        if before:
-            await asyncio.wait(before)
+        if kernel in self._kernels:
+            await ensure_async(self._kernels.shutdown_kernel(kernel))
 
     async def sweep(self) -> None:
         """Ends what nobody looks at, and what does nothing for long."""

@@ -8,6 +8,7 @@ private loop's thread; the work is done on a thread of the stage's own, one thin
 from __future__ import annotations
 
 import logging
+import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,9 @@ _log = logging.getLogger(__name__)
 
 AT_ONCE = 12
 """Newest exchanges that are shown at once; the older ones follow as they are rendered."""
+
+LOOK_AGAIN = 1.0
+"""Seconds between two looks at a reply that comes in another kernel: only history tells of it."""
 
 
 class Stage:
@@ -53,6 +57,7 @@ class Stage:
         self._known: dict[str, Exchange] = {}
         self._rows: dict[str, Row] = {}
         self._left = False
+        self._next_look: threading.Timer | None = None
         # Weak: a conversation outlives its panels.
         changed = weakref.WeakMethod(self._changed)
         self._unwatch = conversation.watch(lambda change: (method := changed()) and method(change))
@@ -180,6 +185,36 @@ class Stage:
             rows.append(row)
         self._transcript.arrange(rows)
         self._tell_busy()
+        self._look_again()
+
+    # What another kernel has under way here, or had when it died
+
+    def _elsewhere(self) -> list[str]:
+        shown = self._transcript.rows
+        return [row.id for row in shown if row.state == "streaming" and row.id not in self._live]
+
+    def _look_again(self) -> None:
+        if self._next_look is None and self._elsewhere():
+            self._next_look = threading.Timer(LOOK_AGAIN, self._soon, [self._catch_up])
+            self._next_look.daemon = True
+            self._next_look.start()
+
+    def _catch_up(self) -> None:
+        self._next_look = None
+        self.conversation.catch_up()
+        stand = {exchange.id: exchange for exchange in self.conversation.exchanges()}
+        changed = [
+            stand[id]
+            for id in self._elsewhere()
+            if stand.get(id, self._known[id]) != self._known[id]
+        ]
+        for exchange in changed:
+            self._known[exchange.id] = exchange
+            self._rows[exchange.id] = row_of(exchange, versions=self._place_of(exchange.id))
+        self._arrange()
+        for exchange in changed:
+            if exchange.status != "streaming":
+                self._on_settled(exchange)
 
     def _order(self) -> list[str]:
         order = list(self.conversation.path)
