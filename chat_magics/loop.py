@@ -13,6 +13,7 @@ import threading
 import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, wait
+from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
 __all__ = ["LONGEST_SLEEP", "LoopThread"]
@@ -67,7 +68,7 @@ class LoopThread:
         # For who never closes it: when nobody has it any more, and when the process ends.
         self._let_go = weakref.finalize(self, _let_go, loop, self._closing, os.getpid())
         self._let_go.atexit = False
-        atexit.register(_close_if_alive, weakref.ref(self))
+        _at_exit(partial(_close_if_alive, weakref.ref(self)))
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Starts work on the loop; the future's `cancel` stops it at once."""
@@ -135,6 +136,21 @@ class _Interruptible(Generic[T]):
         self._stopped = True
         if self._task:
             self._task.cancel()
+
+
+def _at_exit(close: Callable[[], None]) -> None:
+    """Has this called when the process ends, while what came of a reply can still be stored.
+
+    Executors take no more work when `atexit` begins. They close by the hook of `threading` that is
+    used here, whose last entry is called first; it has no public name.
+    """
+    import concurrent.futures.thread  # noqa: F401 - so that its entry is there before ours
+
+    register = getattr(threading, "_register_atexit", atexit.register)
+    try:
+        register(close)
+    except RuntimeError:  # the process ends already
+        atexit.register(close)
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

@@ -36,6 +36,7 @@ from .body_limit import LimitedServer
 from .entrance import Entrance
 from .headers import EXTENSIONS, security_headers
 from .identity import COOKIE_DAYS, Visitors
+from .kernels import PageKernel
 from .pages import REPLACED, KernelDoor
 from .settings import ServeSettings
 
@@ -66,7 +67,10 @@ def voila_config(serving: ServeSettings) -> Config:
     return Config(
         {
             "VoilaConfiguration": voila,
-            "VoilaKernelManager": {"fill_delay": 0},
+            "VoilaKernelManager": {
+                "fill_delay": 0,
+                "kernel_manager_class": f"{PageKernel.__module__}.{PageKernel.__name__}",
+            },
             # Files instead of ports, where the system has them: nobody else can listen there.
             # One that died is not started again in its place: nothing of the page would be in it.
             "KernelManager": {
@@ -142,8 +146,9 @@ class ChatVoila(Voila):  # type: ignore[misc]
 
     def stop(self) -> None:
         """Ends the kernels and closes what was opened."""
-        run_sync(self.kernel_manager.shutdown_all)()
-        self.app.settings["chat_magics"].close()
+        entrance: Entrance = self.app.settings["chat_magics"]
+        run_sync(entrance.seats.end_all)()
+        entrance.close()
         shutil.rmtree(self.connection_dir, ignore_errors=True)
 
     def _leave_card(self, entrance: Entrance) -> Path:

@@ -117,6 +117,13 @@ class Seats:
         if kernel in self._kernels:
             await ensure_async(self._kernels.shutdown_kernel(kernel))
 
+    async def end_all(self) -> None:
+        """Ends all kernels; those that wait for a visitor have nothing to store."""
+        for kernel in self._kernels.list_kernel_ids():
+            if kernel not in self._taken:
+                await ensure_async(self._kernels.shutdown_kernel(kernel, now=True))
+        await ensure_async(self._kernels.shutdown_all())
+
     async def sweep(self) -> None:
         """Ends what nobody looks at, and what does nothing for long."""
         now = time.monotonic()
