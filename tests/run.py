@@ -121,7 +121,8 @@ def main() -> int:
     if not everything:
         unwanted.append("not slow")
     chosen = ["-m", " and ".join(unwanted)] if unwanted else []
-    spread = ["-n", "2", "--dist", "loadfile"]
+    # More than processors, since half of the time is waiting for browsers, kernels and servers.
+    spread = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile"]
     passed = pytest(sys.executable, *spread, *chosen, "tests")
     passed &= pytest(
         sys.executable, "-q", "--doctest-modules", "chat_magics", "widgets/chat_widgets"

@@ -111,7 +111,7 @@ def test_the_app_works_by_keyboard_alone(
         keys.press("Enter")
         expect(page.last.locator(".ct-reply")).to_have_text("The beginning ")
         keys.press("Escape")
-        expect(page.last).to_have_attribute("data-state", "stopped", timeout=60_000)
+        expect(page.last).to_have_attribute("data-state", "stopped")
         walked = []
         while "Conversations" not in walked and len(walked) < 30:
             keys.press("Shift+Tab")

@@ -77,12 +77,6 @@ def test_repo2docker_reads_the_steps(repository: Path) -> None:
     assert [line for line in told.splitlines() if line in steps] == steps
 
 
-def test_the_app_and_the_notebooks_open(repository: Path) -> None:
-    with Started(repository, Path(sys.executable)) as started:
-        opens(started)
-
-
-@pytest.mark.slow
 def test_the_steps_in_a_fresh_environment_lead_to_the_app(
     repository: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,8 +85,6 @@ def test_the_steps_in_a_fresh_environment_lead_to_the_app(
     ran(repository, "./binder/postBuild")
     with Started(repository, programs / "python") as started:
         opens(started)
-    for name in ("quickstart", "history"):
-        ran(repository, "./binder/start", "jupyter", "execute", f"notebooks/{name}.ipynb")
 
 
 def test_without_a_key_the_demo_model_answers(repository: Path) -> None:

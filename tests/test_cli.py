@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from chat_magics.server import ServeSettings
+from chat_magics.server.kernels import NICER
 from tests.app_server import AppServer
 
 ROOT = Path(__file__).parent.parent
@@ -97,6 +98,8 @@ def test_serve_says_where_it_is_and_ctrl_c_ends_it_with_its_kernels(tmp_path: Pa
         assert app.get("").status == 200
         kernels = psutil.Process(app.pid).children(recursive=True)
         assert kernels
+        behind = psutil.Process(app.pid).nice() + NICER
+        app.until(lambda: all(kernel.nice() == behind for kernel in kernels))
         assert app.stop(signal.SIGINT) == 0
         _, alive = psutil.wait_procs(kernels, timeout=30)
     assert alive == []

@@ -73,7 +73,7 @@ def test_a_process_that_ends_in_mid_reply_leaves_it_interrupted(server: ChatServ
     assert process.returncode == 0
     with session_on(server) as session:
         (left,) = Conversation.open("end", session=session).exchanges()
-        assert (left.prompt, left.status) == ("Q", "interrupted")
+        assert (left.prompt, left.status, left.text) == ("Q", "interrupted", "one ")
 
 
 TALK = """

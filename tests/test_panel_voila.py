@@ -52,7 +52,7 @@ def test_a_reply_streams_with_code_table_and_formula(visit: Visit, model: ChatSe
     expect(visit.last.locator(".ct-reply")).to_have_text("The beginning ", use_inner_text=False)
     expect(visit.last).to_have_attribute("data-state", "streaming")
     model.release()
-    expect(visit.last).to_have_attribute("data-state", "complete", timeout=20_000)
+    expect(visit.last).to_have_attribute("data-state", "complete")
     for shown in ("table td", "pre[data-lang=python] .pg-n", "math msub", ".chat-magics-math"):
         expect(visit.last.locator(shown).first).to_be_visible()
     expect(visit.last.locator(".ct-caption")).to_contain_text("test-model · 10 →")

@@ -96,7 +96,7 @@ def test_a_prompt_that_the_kernel_has_not_taken_is_shown_and_then_becomes_its_ro
     view.snapshot()
     _ask(view, "busy?")
     unsent = view.page.locator(".ct-row[data-state=unsent]")
-    expect(unsent).to_contain_text("queued: the kernel is busy", timeout=5000)
+    expect(unsent).to_contain_text("queued: the kernel is busy")
     view.tell("row", row=row("a", "busy?", state="streaming"), after=None)
     expect(unsent).to_have_count(0)
     expect(view.rows).to_have_count(1)
