@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chat_magics.cache import CompletionCache, DiskStore
-from chat_magics.client import ChatClient, Sending
+from chat_magics.client import ChatClient, Event, Sending, Waiting
 from chat_magics.errors import (
     BudgetReached,
     InvalidRequest,
@@ -211,6 +211,30 @@ def test_a_model_that_is_not_there_is_told_with_those_that_are(
         f"127.0.0.1 has no model 'gone'; it has {listed}, … (20 in all)"
     )
     assert caught.value.request_id == "req_1"
+
+
+def test_what_is_said_of_a_model_that_is_there_stands(
+    server: ChatServer, client: ChatClient
+) -> None:
+    server.models = ["base"]
+    server.script(Status(404, {"error": {"message": "This is not a chat model", "code": None}}))
+    with pytest.raises(ModelNotFound, match="This is not a chat model"):
+        client.complete(request_to(client, model="base"))
+
+
+def test_a_list_of_models_that_fails_is_asked_again_and_the_wait_is_told(
+    server: ChatServer,
+) -> None:
+    waits: list[Event] = []
+
+    def mended(event: Event) -> None:
+        waits.append(event)
+        server.models_answer = None
+
+    server.models_answer = Status(503, headers={"retry-after-ms": "1"})
+    with asking(server.url) as client:
+        assert client.loop.run(client.default_model(mended)) == server.models[0]
+    assert [type(wait) for wait in waits] == [Waiting]
 
 
 @pytest.mark.parametrize("listing", [Status(500), Html(), Json({"data": []})])

@@ -102,7 +102,7 @@ def test_whatever_a_server_sends_the_error_is_ours(transport: str, data: bytes) 
     with answering(data) as url:
         error = refusal(url, transport)
     assert "\n" not in str(error)
-    assert error.__suppress_context__
+    assert error.__context__ is None
 
 
 def test_nobody_there_is_told(transport: str) -> None:

@@ -324,7 +324,7 @@ def test_text_that_cannot_travel_is_not_sent(
         ({"max_tokens": True}, "max_tokens must be a whole number above 0"),
         ({"messages": []}, "messages cannot be set: use the prompt"),
         ({"model": "other"}, "model cannot be set: use --model"),
-        ({"stream": False}, "stream cannot be set: use nothing, it always streams"),
+        ({"stream": False}, "stream cannot be set: it always streams"),
         ({"store": True}, "store cannot be set"),
         ({"stream_options": {}}, "stream_options cannot be set"),
     ],

@@ -76,6 +76,21 @@ def test_what_is_none_or_empty_in_one_source_is_looked_for_in_the_next(
 
 
 @pytest.mark.parametrize(
+    "given",
+    [
+        {"options": {"messages": 3}},
+        {"options": {"temperature": 9}},
+        {"system": "a\ud800"},
+        {"model": "a\0b"},
+    ],
+)
+def test_what_no_request_could_be_sent_with_is_refused_as_a_setting(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"\(%config\): ") as refused:
+        resolve(notebook=given)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
     ("variable", "name"),
     [
         ("OPENAI_API_KEY", "api_key"),

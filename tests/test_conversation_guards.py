@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chat_magics import Conversation, Session
-from chat_magics.errors import BudgetReached, ChatError, InvalidOption, InvalidRequest
+from chat_magics.errors import BudgetReached, ChatError, InvalidOption, InvalidRequest, NotFound
 from chat_magics.telemetry import ErrorReport
 from tests.chat_server import ChatServer, Reply, Status
 from tests.talks import CANARY, conversation_on, leaks, session_on, settings_for
@@ -68,6 +68,11 @@ def test_a_prompt_as_long_as_the_setting_allows_is_sent(server: ChatServer):
         {"options": {"stop": {"a set"}}},
         {"options": {"metadata": {"x": float("nan")}}},
         {"system": "a\0b"},
+        {"model": "a\ud800"},
+        {"model": " "},
+        {"options": [1]},
+        {"options": {1: 2}},
+        {"attachments": 5},
     ],
 )
 def test_an_option_that_cannot_be_sent_is_refused_in_one_line(
@@ -82,6 +87,28 @@ def test_an_option_that_cannot_be_sent_is_refused_in_one_line(
 def test_an_unknown_setting_is_refused():
     with pytest.raises(ChatError, match="no setting 'modell'"):
         Conversation(modell="x")
+
+
+@pytest.mark.parametrize("given", [5, b"x"])
+def test_a_name_that_is_no_text_is_refused(chat: Conversation, given: Any):
+    with pytest.raises(InvalidRequest, match="name is text, not"):
+        Conversation(given, session=chat.session)
+
+
+def test_half_a_surrogate_is_the_name_of_no_conversation(chat: Conversation):
+    with pytest.raises(NotFound, match="No conversation is called"):
+        Conversation.open("\ud800", session=chat.session)
+
+
+def test_to_ask_again_takes_the_options_of_ask_and_no_others(
+    chat: Conversation, server: ChatServer
+):
+    str(chat.ask("Hello", options={"seed": 7}))
+    str(chat.regenerate(temperature=1))
+    assert server.bodies[1]["temperature"] == 1
+    assert server.bodies[1]["seed"] == 7
+    with pytest.raises(InvalidRequest, match="takes no 'tempreature'"):
+        chat.regenerate(tempreature=1)
 
 
 def test_a_budget_refuses_before_the_call_and_is_kept_in_history(server: ChatServer):

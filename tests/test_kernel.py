@@ -264,13 +264,28 @@ def test_the_key_is_asked_for_used_and_never_shown(
 ):
     ran = kernel.run("%chat_config api_key", answer=f" {CANARY} ")
     assert ran.asked == ["Key for 127.0.0.1: "]
-    assert re.match(r"api_key +set +%config", ran.stdout)
+    assert re.match(r"api_key +set +typed for 127.0.0.1", ran.stdout)
     outputs = [ran, *(kernel.run(c) for c in ("%chat Hello", "%chat_config", "%config ChatMagics"))]
     outputs += [kernel.run("%chat_doctor"), kernel.run("%chat_history")]
     assert CANARY not in repr(outputs)
     assert server.posts[0].headers["authorization"] == f"Bearer {CANARY}"
     assert leaks(started._folder) == []
     assert re.match("api_key +not set", kernel.run("%chat_config api_key default").stdout)
+
+
+def test_a_key_goes_to_the_host_that_was_named_and_to_no_other(
+    kernel: Kernel, server: ChatServer, started: Kernel
+):
+    kernel.run("%chat_config api_key", answer=CANARY)
+    elsewhere = server.url.replace("127.0.0.1", "localhost")
+    ran = kernel.run(f"%chat_config base_url {elsewhere}")
+    assert "the key (typed for 127.0.0.1) is not sent to localhost" in ran.stdout
+    kernel.run("%chat Hello")
+    assert "authorization" not in server.posts[0].headers
+    kernel.run("%chat_config base_url demo")
+    assert "the demo model takes no key" in kernel.run("%chat_config api_key").stderr
+    for setting in ("base_url", "api_key"):
+        kernel.run(f"%chat_config {setting} default")
 
 
 def test_a_key_on_the_line_is_refused_and_not_repeated(kernel: Kernel):

@@ -11,7 +11,7 @@ import pytest
 from nbclient import NotebookClient
 
 from chat_magics.config import ChatConfig
-from tests.chat_server import ChatServer
+from tests.chat_server import ChatServer, Status
 from tests.kernel import Kernel
 from tests.talks import until, user_texts
 
@@ -193,6 +193,19 @@ def test_a_restarted_kernel_offers_the_notebooks_last_conversation(
     kernel.run("%chat Q3", "e")
     sent = [user_texts(body) for body in server.bodies[2:]]
     assert sent == [["Something else"], ["Q1", "Q2, better"], ["Q1", "Q2, better", "Q3"]]
+
+
+def test_the_offer_waits_for_an_answer_that_is_shown(kernel: Kernel, server: ChatServer):
+    kernel.run("%chat Q1", "a")
+    kernel.restart()
+    kernel.run("%load_ext chat_magics")
+    kernel.run(f"%config ChatMagics.base_url = {server.url!r}")
+    kernel.run("%config ChatMagics.model = 'test-model'")
+    server.script(Status(400))
+    kernel.run("%chat fails", "b")
+    assert kernel.run("%chat -q says nothing", "c").stdout == ""
+    assert "This notebook's last one" in kernel.run("%chat three", "d").stdout
+    assert kernel.run("%chat four", "e").stdout == ""
 
 
 def test_loading_the_extension_loads_nothing_heavy(started: Kernel):

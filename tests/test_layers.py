@@ -19,6 +19,7 @@ PACKAGE = "chat_magics"
 ORDER = [
     "messages",
     "errors",
+    "checks",
     "attachments",
     "config",
     "interpreter",

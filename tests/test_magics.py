@@ -221,6 +221,8 @@ def test_a_conversation_is_named_and_opened_again(shell: Shell, server: ChatServ
     assert "the nearest names: left join" in refused(shell, "%chat_open left joins")
     listed = shell.run("%chat_open").out.splitlines()
     assert [line.split("UTC  ")[1] for line in listed] == ["left join: Q1", "Q2"]
+    assert [line.split()[0] for line in listed] == ["0", "1"]
+    assert shell.run("%chat_open 1").out.startswith("Opened Q2, 1 exchange.")
 
 
 def test_opening_without_any_says_so(shell: Shell):

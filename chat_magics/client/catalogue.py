@@ -8,6 +8,9 @@ from .servers import Servers
 
 __all__ = ["Catalogue"]
 
+DEMO = "demo"
+"""The base URL of the demo model, and the name of its one model."""
+
 
 class Catalogue:
     """The models of the servers in use, by base URL.
@@ -35,7 +38,8 @@ class Catalogue:
 
     def known(self, config: ChatConfig) -> list[str]:
         """The names known without asking: the server's where it was asked, else the fallback."""
-        return self._names.get(config.base_url) or list(config.fallback_models)
+        unasked = [DEMO] if config.base_url == DEMO else list(config.fallback_models)
+        return self._names.get(config.base_url) or unasked
 
     def likely(self, config: ChatConfig) -> tuple[str, bool]:
         """The model that a prompt would go to, and whether that is a guess; asks no server."""
@@ -43,8 +47,8 @@ class Catalogue:
             return config.model, False
         if config.at_openai:
             return config.fallback_models[0], False
-        if config.base_url == "demo":
-            return "demo", False
+        if config.base_url == DEMO:
+            return DEMO, False
         return self.known(config)[0], not self._names.get(config.base_url)
 
     async def default(self, config: ChatConfig, sources: Sourced) -> str:
@@ -68,8 +72,8 @@ class Catalogue:
             names = await self.listed(config, sources)
         except ChatError:
             return error  # what matters is the model; that the list fails too adds nothing
-        if not names:
-            return error
+        if not names or model in names:
+            return error  # it is there: what the server said is about something else
         listed = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
         return ModelNotFound(
             f"{config.host} has no model {model!r}; it has {listed}",

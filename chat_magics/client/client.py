@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..checks import check_options, check_text
 from ..config import ChatConfig, Sourced, key_to_send
 from ..errors import (
     AuthenticationFailed,
@@ -27,12 +28,12 @@ from ..messages import ChatRequest, Completion
 from ..retry import RetryPolicy
 from .catalogue import Catalogue
 from .events import Emit, Event, Text
-from .parameters import Adaption, check_options, check_text
+from .parameters import Adaption
 from .progress import Progress
 from .servers import Servers
 
 if TYPE_CHECKING:
-    from tenacity import RetryCallState
+    from tenacity import AsyncRetrying, RetryCallState
 
     from ..cache import CompletionCache
     from .admission import Admission
@@ -66,6 +67,10 @@ class _InForce(NamedTuple):
 
     config: ChatConfig
     sources: Sourced
+
+
+def _ignore(event: Event) -> None:
+    """For who wants the whole answer only."""
 
 
 class ChatClient:
@@ -200,16 +205,8 @@ class ChatClient:
     async def _retried(
         self, request: ChatRequest, progress: Progress, rules: _InForce
     ) -> Completion:
-        config = rules.config
-        policy = RetryPolicy(config.max_attempts, config.max_retry_seconds, config.max_wait)
-
-        def announce(state: RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            wait = state.next_action.sleep if state.next_action else None
-            progress.failed(str(error), wait, state.attempt_number + 1, config.max_attempts)
-
         try:
-            async for attempt in policy.retrying(before_sleep=announce):
+            async for attempt in self._attempts(progress, rules.config):
                 with attempt:
                     return await self._adapted(request, progress, rules)
         except AuthenticationFailed as error:
@@ -220,6 +217,18 @@ class ChatClient:
         except ModelNotFound as error:
             raise await self._catalogue.explained(error, request.model, *rules) from None
         raise AssertionError("tenacity either returns or raises")
+
+    @staticmethod
+    def _attempts(progress: Progress, config: ChatConfig) -> AsyncRetrying:
+        """As many as the settings allow; each wait before one is told."""
+        policy = RetryPolicy(config.max_attempts, config.max_retry_seconds, config.max_wait)
+
+        def announce(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            wait = state.next_action.sleep if state.next_action else None
+            progress.failed(str(error), wait, state.attempt_number + 1, config.max_attempts)
+
+        return policy.retrying(before_sleep=announce)
 
     async def _adapted(
         self, request: ChatRequest, progress: Progress, rules: _InForce
@@ -263,13 +272,21 @@ class ChatClient:
         """The model that a prompt would go to, and whether that is a guess; asks no server."""
         return self._catalogue.likely(self.config)
 
-    async def default_model(self) -> str:
+    async def default_model(self, emit: Emit = _ignore) -> str:
         """The configured model, or OpenAI's current small one, or the first the server lists.
+
+        Args:
+            emit: told of each wait before the server is asked again.
 
         Raises:
             ChatError: the server cannot be asked, or lists none.
         """
-        return await self._catalogue.default(self.config, self.sources)
+        rules = _InForce(self.config, self.sources)
+        progress = Progress(emit)
+        async for attempt in self._attempts(progress, rules.config):
+            with attempt:
+                return await self._catalogue.default(*rules)
+        raise AssertionError("tenacity either returns or raises")
 
     def prepare(self) -> None:
         """Imports what a request needs and makes the client, so that the first one is quick."""
@@ -281,7 +298,3 @@ class ChatClient:
         self._servers.close()
         if self.cache:
             self.cache.close()
-
-
-def _ignore(event: Event) -> None:
-    """For who wants the whole answer only."""

@@ -35,6 +35,7 @@ _LONGEST_MESSAGE = 400
 # Both may be installed: genai-prices brings httpx2 along.
 _HTTP = import_module("httpx" if openai.__version__.startswith("2.") else "httpx2")
 _FAILURES: tuple[type[Exception], ...] = (
+    ChatError,
     openai.OpenAIError,
     _HTTP.HTTPError,
     _HTTP.StreamError,
@@ -111,13 +112,11 @@ class Transport:
                 if text := decoder.close():
                     taking.text(text)
                 return Streamed(decoder, response.headers.get("x-request-id"))
-        except ChatError as error:
-            raise self._presentable(error) from None
         except _FAILURES as failure:
             told = self._told(failure)
-            if decoder.chunks and isinstance(told, ConnectionFailed):
-                told.restate(f"{self.host} broke the connection in mid-reply")
-            raise self._presentable(told) from None
+        if decoder.chunks and isinstance(told, ConnectionFailed):
+            told.restate(f"{self.host} broke the connection in mid-reply")
+        raise self._presentable(told)
 
     def _call(self, request: ChatRequest, body: dict[str, Any]) -> tuple[Decoder, Any]:
         messages: Any = wire_messages(request)
@@ -150,20 +149,25 @@ class Transport:
                 timeout=self._list_timeout, extra_headers=self._headers
             )
             return [str(model.id) for model in page.data or ()]
-        except ChatError as error:
-            raise self._presentable(error) from None
         except _FAILURES as failure:
-            raise self._presentable(self._told(failure)) from None
+            told = self._told(failure)
         except (AttributeError, TypeError, ValueError):
-            raise ChatError(f"{self.host} answers, but not with a list of models") from None
+            told = ChatError(f"{self.host} answers, but not with a list of models")
+        raise self._presentable(told)
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._client.close()
 
     def _told(self, failure: Exception) -> ChatError:
-        """One of ours; openai 2 wraps what a hook raised, openai 3 does not."""
-        cause = failure.__cause__
+        """One of ours; openai 2 wraps what a hook raised, openai 3 does not.
+
+        It is raised once no failure is being handled, and carries none along: those of the SDK
+        hold the request, and its headers the key.
+        """
+        cause = failure if isinstance(failure, ChatError) else failure.__cause__
+        if isinstance(cause, ChatError):
+            cause.__cause__ = cause.__context__ = None
         return cause if isinstance(cause, ChatError) else translate(failure, self.host)
 
     def _presentable(self, error: ChatError) -> ChatError:

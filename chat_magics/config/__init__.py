@@ -3,6 +3,7 @@
 from .settings import OPENAI_URL, ChatConfig, default_home, is_sendable
 from .sources import (
     Sourced,
+    TypedKey,
     from_environment,
     key_to_send,
     may_go,
@@ -15,6 +16,7 @@ __all__ = [
     "OPENAI_URL",
     "ChatConfig",
     "Sourced",
+    "TypedKey",
     "default_home",
     "from_environment",
     "is_sendable",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -11,6 +13,8 @@ from pydantic import AliasChoices, Field, JsonValue, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ..attachments import Limits
+from ..checks import check_options, check_text
+from ..errors import InvalidRequest
 
 __all__ = ["OPENAI_URL", "PREFIX", "ChatConfig", "default_home", "is_sendable"]
 
@@ -156,6 +160,20 @@ class ChatConfig(BaseSettings):
     def _empty_is_unset(cls, text: str | None) -> str | None:
         return (text or "").strip() or None
 
+    @field_validator("model", "system")
+    @classmethod
+    def _text_can_be_sent(cls, text: str | None) -> str | None:
+        with _as_value_error():
+            check_text(text or "", "it")
+        return text
+
+    @field_validator("options")
+    @classmethod
+    def _options_can_be_sent(cls, options: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        with _as_value_error():
+            check_options(options)
+        return options
+
     @field_validator("fallback_models")
     @classmethod
     def _names_are_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -205,6 +223,14 @@ class ChatConfig(BaseSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+
+@contextmanager
+def _as_value_error() -> Iterator[None]:
+    try:
+        yield
+    except InvalidRequest as error:
+        raise ValueError(error.message) from None
 
 
 def is_sendable(key: str) -> bool:

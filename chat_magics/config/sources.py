@@ -7,6 +7,7 @@ hold the same name with `_FILE` and the path of a file with the value, as mounte
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from .settings import ChatConfig
 
 __all__ = [
     "Sourced",
+    "TypedKey",
     "from_environment",
     "key_to_send",
     "may_go",
@@ -29,6 +31,26 @@ __all__ = [
 ]
 
 KEYRING_SERVICE = "chat_magics"
+_TYPED = "typed for "
+
+
+@dataclasses.dataclass(frozen=True)
+class TypedKey:
+    """A key that a person typed for one server.
+
+    Args:
+        host: which was named when the key was asked for; it goes nowhere else.
+        key: never shown.
+    """
+
+    host: str
+    key: str = dataclasses.field(repr=False)
+
+    @property
+    def source(self) -> str:
+        """Where a setting came from that is this key."""
+        return f"{_TYPED}{self.host}"
+
 
 Sourced = Mapping[str, str]
 """Setting name → the words that say where its value came from."""
@@ -70,8 +92,10 @@ def resolve_sourced(
         for name, value in layer.items():
             if name not in ChatConfig.model_fields:
                 raise ConfigError(f"there is no setting {name!r}; %chat_config lists them")
-            if value is not None and name not in values:
-                values[name], sources[name] = value, source
+            if value is None or name in values:
+                continue
+            typed = isinstance(value, TypedKey)
+            values[name], sources[name] = (value.key, value.source) if typed else (value, source)
     try:
         config = ChatConfig(**values)
     except ValidationError as error:
@@ -203,9 +227,13 @@ def key_to_send(config: ChatConfig, sources: Sourced) -> tuple[str | None, str |
         return None, None
     if may_go(config, sources, "api_key"):
         return config.api_key.get_secret_value(), None
+    source = sources.get("api_key", "default")
+    remedy = "set both in the same place"
+    if source.startswith(_TYPED):
+        remedy = "type one for this server by %chat_config api_key"
     return None, (
-        f"the key ({sources.get('api_key')}) is not sent to {config.host} "
-        f"({sources.get('base_url', 'default')}): set both in the same place"
+        f"the key ({source}) is not sent to {config.host} "
+        f"({sources.get('base_url', 'default')}): {remedy}"
     )
 
 
@@ -213,7 +241,8 @@ def may_go(config: ChatConfig, sources: Sourced, name: str) -> bool:
     """True where the value of a setting may be sent to `config.base_url`.
 
     It goes to api.openai.com, or to a base_url that was set in the same place: else a URL from a
-    file in some folder could collect the key of the environment. The keyring keeps keys by host.
+    file in some folder could collect the key of the environment. The keyring keeps keys by host,
+    and one that was typed is for the host that was named.
 
     Args:
         config: the settings in force.
@@ -227,4 +256,7 @@ def may_go(config: ChatConfig, sources: Sourced, name: str) -> bool:
     """
     if config.base_url == "demo":
         return False
-    return config.at_openai or sources.get(name) in (sources.get("base_url", "default"), "keyring")
+    source = sources.get(name, "default")
+    if source.startswith(_TYPED):
+        return source == f"{_TYPED}{config.host}"
+    return config.at_openai or source in (sources.get("base_url", "default"), "keyring")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..attachments import MOST_FILES, Attachment
-from ..client.parameters import check_options, check_text
-from ..errors import InvalidRequest, PromptTooLong
+from ..checks import check_options, check_text
+from ..errors import InvalidOption, InvalidRequest, PromptTooLong
 from ..history import Surface
 from .path import Cell
 
@@ -77,16 +77,25 @@ class Ask:
             raise InvalidRequest(
                 f"{len(self.attachments)} files are attached, and {MOST_FILES} can be: attach fewer"
             )
-        if self.system:
-            check_text(self.system, "the system prompt")
+        if self.model is not None and not self.model.strip():
+            raise InvalidRequest("the model's name is empty: leave it out, or name one")
+        check_text(self.model or "", "the model name")
+        check_text(self.system or "", "the system prompt")
         check_options(self.options)
 
 
 def api_options(options: Mapping[str, Any] | None, **named: Any) -> dict[str, Any]:
     """Options of the API, over which those stand that have a name of their own and were set.
 
+    Raises:
+        InvalidOption: they are no mapping of names to values.
+
     Example:
         >>> api_options({"seed": 7, "max_tokens": 5}, temperature=None, max_tokens=9)
         {'seed': 7, 'max_tokens': 9}
     """
+    if options is not None and not (
+        isinstance(options, Mapping) and all(isinstance(name, str) for name in options)
+    ):
+        raise InvalidOption("options is a mapping of names to values, such as {'seed': 7}")
     return {**(options or {}), **{name: v for name, v in named.items() if v is not None}}

@@ -29,6 +29,8 @@ def given_files(given: Sequence[File], config: ChatConfig) -> tuple[Attachment, 
     """
     if isinstance(given, (str, bytes, os.PathLike)):
         raise InvalidRequest(f"attachments is a list of files: attachments=[{given!r}]")
+    if not isinstance(given, Iterable):
+        raise InvalidRequest(f"attachments is a list of files, not {type(given).__name__}")
     return tuple(_file(each, config.file_limits) for each in given)
 
 

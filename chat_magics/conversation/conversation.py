@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..attachments import with_files
 from ..display import current_cell
-from ..errors import NotFound
+from ..errors import InvalidOption, NotFound
 from ..messages import ChatRequest, Image, Message
 from .ask import Ask, api_options
 from .attached import File, earlier_images, files_of, given_files
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ..history import ConversationRecord, Exchange, Status
 
 __all__ = ["Conversation"]
+
+AGAIN = {"model", "system", "options", "temperature", "max_tokens", "surface"}
+"""What may be given to ask an exchange again."""
 
 
 class Conversation(Contents, AsData):
@@ -150,10 +153,12 @@ class Conversation(Contents, AsData):
 
         Args:
             exchange: its id; the last one by default.
-            options: `model`, `system` or `options` instead of those it was asked with.
+            options: `model`, `system`, `options`, `temperature` or `max_tokens` instead of those
+                it was asked with.
 
         Raises:
             NotFound: there is nothing to regenerate.
+            InvalidOption: it takes no such option.
         """
         old = self._exchange(exchange)
         return self.reply_to(self._again(old, old.prompt, options))
@@ -161,20 +166,31 @@ class Conversation(Contents, AsData):
     def edit(self, exchange: str, prompt: str, **options: Any) -> Reply:
         """Asks a changed prompt in the place of an earlier one; what followed leaves the path.
 
+        Args:
+            exchange: its id.
+            prompt: the changed one.
+            options: as for `regenerate`.
+
         Raises:
             NotFound: this exchange is not in the path.
+            InvalidOption: it takes no such option.
         """
         return self.reply_to(self._again(self._exchange(exchange), prompt, options, cut=True))
 
     def _again(self, old: Exchange, prompt: str, options: dict[str, Any], cut: bool = False) -> Ask:
+        if strange := options.keys() - AGAIN:
+            raise InvalidOption(
+                f"to ask again takes no {min(strange)!r}, only {', '.join(sorted(AGAIN))}"
+            )
+        named = {name: options.pop(name, None) for name in ("temperature", "max_tokens")}
         settings = {
             "model": old.model_asked,
             "system": old.system or "",
-            "options": old.options,
             "exact": True,
             "surface": old.surface,
             "attachments": self.session.store_now(lambda history: files_of(old, history)),
             **options,
+            "options": api_options(options.get("options", old.options), **named),
         }
         cell = Cell(old.cell, old.execution) if old.cell and old.execution else None
         return Ask(prompt, refresh=True, replaces=old.id, cut=cut, cell=cell, **settings)

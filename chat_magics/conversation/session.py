@@ -64,7 +64,7 @@ class Session(Telling, Spender):
         super().__init__(on_error)
         self._arguments = dict(arguments or {})
         self._notebook = notebook or dict
-        self.offered = False
+        self.offer: str | None = None  # the notebook's last conversation; None until looked for
         self.config, self.sources = self._resolve()
         self._shares_client = client is not None
         self.client = client or ChatClient(self.config, self.sources)

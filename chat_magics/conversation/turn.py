@@ -128,7 +128,9 @@ class Turn:
         if self._ask.model:
             return self._ask.model, None
         try:
-            return await self._while_not_stopped(self._session.client.default_model()), None
+            return await self._while_not_stopped(
+                self._session.client.default_model(self._on_event)
+            ), None
         except ChatError as error:
             return "", error
 

@@ -62,6 +62,8 @@ def usable_name(name: str) -> str:
     Raises:
         InvalidRequest: nothing is left, or it is too long or not printable.
     """
+    if not isinstance(name, str):
+        raise InvalidRequest(f"A conversation's name is text, not {type(name).__name__}")
     name = name.strip()
     if not name:
         raise InvalidRequest("A conversation's name cannot be empty: give it a word or two")
@@ -154,7 +156,9 @@ def by_ref(connection: Connection, owner: str, ref: str) -> ConversationRecord:
         InvalidRequest: several ids begin so.
         NotFound: none is called so.
     """
-    ref = ref.strip()
+    if not isinstance(ref, str):
+        raise NotFound(f"a conversation is named by text, not by {type(ref).__name__}")
+    ref = ref.encode("utf-8", "replace").decode().strip()  # half a surrogate is no name
     named = _records(connection, _owned(owner).where(table.c.name == ref))
     if named:
         return named[0]
@@ -169,7 +173,8 @@ def by_ref(connection: Connection, owner: str, ref: str) -> ConversationRecord:
         if found:
             several = ", ".join(_known_as(record, len(ref) + 4) for record in found[:NAMES_TOLD])
             raise InvalidRequest(f"Several conversations begin with {ref}: {several}; give more")
-    raise NotFound(f"No conversation is called {ref!r}{_nearest(connection, owner, ref)}")
+    shown = ref if len(ref) <= NAME_CHARS else ref[:NAME_CHARS] + "…"
+    raise NotFound(f"No conversation is called {shown!r}{_nearest(connection, owner, ref)}")
 
 
 def newest(connection: Connection, owner: str, limit: int | None) -> list[ConversationRecord]:

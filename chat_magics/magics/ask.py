@@ -53,10 +53,12 @@ def ask(session: Session, shell: Any, options: ChatOptions) -> None:
         if options.out:
             shell.user_ns[options.out] = plan
         return
-    offer = _offer(session, conversation)
+    if session.offer is None:
+        session.offer = _offer(session, conversation)
     _deliver(conversation.reply_to(asked), shell, options)
-    if offer and not options.quiet:
-        sys.stdout.write(offer + "\n")
+    if session.offer and not options.quiet:
+        sys.stdout.write(session.offer + "\n")
+        session.offer = ""
 
 
 def regenerate(session: Session, shell: Any, options: ChatOptions) -> None:
@@ -113,9 +115,8 @@ def _conversation(session: Session, options: ChatOptions) -> Conversation:
 
 def _offer(session: Session, conversation: Conversation) -> str:
     """In a fresh kernel: how to take up the notebook's last conversation again."""
-    if conversation.path or not session.origin or session.offered:
+    if conversation.path or not session.origin:
         return ""
-    session.offered = True
     last = session.history.latest(session.origin)
     if last is None or last.id == conversation.id:
         return ""

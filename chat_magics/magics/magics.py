@@ -16,6 +16,7 @@ from .options import ChatOptions, parse_cell, parse_line
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from ..config import TypedKey
     from ..conversation import Session
 
 __all__ = ["ChatMagics"]
@@ -32,7 +33,7 @@ class ChatMagics(Settings):
 
         return Session.of(self.shell)
 
-    def set_key(self, key: str | None) -> None:
+    def set_key(self, key: TypedKey | None) -> None:
         """Keeps a key in this kernel's memory, for its settings alone; None forgets it."""
         self._key = key
 

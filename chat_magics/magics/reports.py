@@ -60,9 +60,11 @@ def reopen(session: Session, line: str) -> None:
     records = session.history.load_conversations(limit=20)
     if not records:
         _print("There is no conversation yet.")
-    for record in records:
+    session.listing.shown(record.id for record in records)
+    for row, record in enumerate(records):
         named = f"{record.name}: " if record.name else ""
-        _print(f"{record.id[:8]}  {record.used:%Y-%m-%d %H:%M} UTC  {named}{record.title or ''}")
+        used = f"{record.used:%Y-%m-%d %H:%M} UTC"
+        _print(f"{row:>3}  {record.id[:8]}  {used}  {named}{record.title or ''}")
 
 
 def cache(session: Session, line: str) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Sequence
 from getpass import getpass
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from ..config import ChatConfig, is_sendable, key_to_send, resolve, save_key
+from ..config import ChatConfig, TypedKey, is_sendable, key_to_send, resolve, save_key
 
 if TYPE_CHECKING:
     from .magics import ChatMagics
 
 __all__ = ["settings"]
+
+WIDEST = 40
+"""Characters of a column."""
 
 _PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@")
 
@@ -36,7 +40,7 @@ def settings(magics: ChatMagics, line: str) -> None:
         magics.set_here(name, None if value == "default" else _value(name, value))
     magics.session.refresh()
     names = [name] if name else list(ChatConfig.model_fields)
-    sys.stdout.write("\n".join(_line(magics, each) for each in names) + "\n")
+    sys.stdout.write(_table([_row(magics, each) for each in names]))
     _, withheld = key_to_send(magics.session.config, magics.session.sources)
     if withheld:
         sys.stdout.write(f"Note: {withheld}\n")
@@ -51,15 +55,29 @@ def _value(name: str, text: str) -> Any:
         return text
 
 
-def _line(magics: ChatMagics, name: str) -> str:
+def _row(magics: ChatMagics, name: str) -> tuple[str, str, str, str]:
+    """A setting, its value, where it came from, and what it is."""
     config, sources = magics.session.config, magics.session.sources
     value = getattr(config, name)
-    if name == "api_key":
-        shown = "set" if value else "not set"
-    else:
-        shown = "not set" if value is None else _PASSWORD.sub(r"\1***@", str(value))
-    source = sources.get(name, "default")
-    return f"{name:<25} {shown:<28} {source:<12} {ChatConfig.model_fields[name].description}"
+    shown = "not set" if value in (None, "") else _PASSWORD.sub(r"\1***@", str(value))
+    if name == "api_key" and value:
+        shown = "set"
+    meaning = ChatConfig.model_fields[name].description or ""
+    return name, shown, sources.get(name, "default"), meaning
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    """The rows with their columns one below the other; a long value moves its own row alone."""
+    widths = [
+        min(max(len(row[column]) for row in rows), WIDEST) for column in range(len(rows[0]) - 1)
+    ]
+    lines = (
+        "  ".join(
+            [*(f"{each:<{width}}" for each, width in zip(row[:-1], widths, strict=True)), row[-1]]
+        )
+        for row in rows
+    )
+    return "\n".join(lines) + "\n"
 
 
 def _ask_for_key(magics: ChatMagics, value: str) -> None:
@@ -74,6 +92,11 @@ def _ask_for_key(magics: ChatMagics, value: str) -> None:
         )
     # Without the key that is set, which may be the unusable one that is to be replaced.
     config = resolve({"api_key": "asked-for-now"}, magics.settings_here())
+    if config.base_url == "demo":
+        raise UsageError(
+            "the demo model takes no key: set base_url first, or reset it by "
+            "%chat_config base_url default"
+        )
     try:
         key = getpass(f"Key for {config.host}: ").strip()
     except (EOFError, RuntimeError, NotImplementedError):
@@ -82,8 +105,6 @@ def _ask_for_key(magics: ChatMagics, value: str) -> None:
         raise UsageError("no key was typed: nothing is changed")
     if not is_sendable(key):
         raise UsageError("this is no key: it holds a space or a special character")
-    magics.set_key(key)
-    if not config.at_openai:
-        magics.base_url = config.base_url  # set together: a key typed for a host is for that host
+    magics.set_key(TypedKey(config.host, key))
     if config.keyring:
         save_key(config.host, key)
