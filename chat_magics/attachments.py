@@ -198,7 +198,8 @@ def _check_size(name: str, size: int, most: int, what: str, setting: str) -> Non
     if size > most:
         raise InvalidRequest(
             f"{name} has {size:,} bytes, and {what} may have {most:,}: "
-            f"make it smaller, or %chat_config {setting}"
+            f"make it smaller, or raise {setting.split()[0]}",
+            command=f"%chat_config {setting}",
         )
 
 

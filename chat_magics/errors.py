@@ -63,6 +63,8 @@ class ChatError(Exception):
         request_id: the server's id of the request, for a support ticket.
         retry_after: seconds after which another try makes sense, where known.
         transient: True where the same request may well succeed when it is sent again.
+        command: what to type in a notebook about it; no part of the message, which the app's
+            visitors and programs read too.
     """
 
     status: ClassVar[int] = 500
@@ -76,6 +78,7 @@ class ChatError(Exception):
         request_id: str | None = None,
         retry_after: float | None = None,
         transient: bool = False,
+        command: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -84,6 +87,7 @@ class ChatError(Exception):
         self.request_id = request_id
         self.retry_after = retry_after
         self.transient = transient
+        self.command = command
 
     def restate(self, message: str) -> None:
         """Says the same in other words."""

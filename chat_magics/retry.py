@@ -251,7 +251,9 @@ def _from_status(error: Any, host: str) -> ChatError:
         return QuotaExhausted(f"{host}: no credit left ({said}): see the account's billing", **told)
     if status == 401:
         return AuthenticationFailed(
-            f"{host} does not accept the key: set it by %chat_config api_key", **told
+            f"{host} does not accept the key: set another",
+            command="%chat_config api_key",
+            **told,
         )
     if status == 404:
         said += " (does base_url end as it should, mostly in /v1?)"

@@ -70,10 +70,14 @@ def test_what_cannot_be_sent_is_refused_in_one_line(
 def test_a_file_that_is_too_large_is_refused_with_the_setting_that_allows_it():
     limits = Limits(text=2_000, image=2_000)
     assert of_bytes("a.txt", b"a" * 2_000, limits=limits).size == 2_000
-    with pytest.raises(InvalidRequest, match=r"a\.txt has 2,001 bytes.* max_attachment_kb 3$"):
+    with pytest.raises(
+        InvalidRequest, match=r"a\.txt has 2,001 bytes.* max_attachment_kb$"
+    ) as text:
         of_bytes("a.txt", b"a" * 2_001, limits=limits)
-    with pytest.raises(InvalidRequest, match=r"an image may have 2,000: .* max_image_mb 1$"):
+    with pytest.raises(InvalidRequest, match=r"an image may have 2,000: .* max_image_mb$") as image:
         of_bytes("a.png", PNG + bytes(2_000), limits=limits)
+    commands = [text.value.command, image.value.command]
+    assert commands == ["%chat_config max_attachment_kb 3", "%chat_config max_image_mb 1"]
 
 
 def test_a_large_file_is_not_read_to_its_end(tmp_path: Path):

@@ -271,7 +271,7 @@ def test_an_error_can_be_stored_whatever_it_holds(server: ChatServer) -> None:
 
 
 def test_openai_is_not_asked_without_a_key() -> None:
-    refused = pytest.raises(AuthenticationFailed, match=r"no key: set it by .* base_url demo")
+    refused = pytest.raises(AuthenticationFailed, match=r"no key: set .* base_url to demo")
     with asking("https://api.openai.com/v1", api_key=None) as client, refused:
         client.complete(request_to(client))
 

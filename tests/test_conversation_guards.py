@@ -55,8 +55,9 @@ def test_a_prompt_that_cannot_be_sent_is_refused_in_one_line(
 def test_a_prompt_as_long_as_the_setting_allows_is_sent(server: ChatServer):
     with conversation_on(server, max_prompt_chars=6) as chat:
         assert chat.ask("x" * 6).text
-        with pytest.raises(InvalidRequest, match="max_prompt_chars 7"):
+        with pytest.raises(InvalidRequest, match="max_prompt_chars is 6") as refused:
             chat.ask("x" * 7)
+    assert refused.value.command == "%chat_config max_prompt_chars 7"
 
 
 @pytest.mark.parametrize(

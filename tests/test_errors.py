@@ -66,6 +66,7 @@ def test_an_error_knows_nothing_that_it_was_not_told() -> None:
         "request_id": None,
         "retry_after": None,
         "transient": False,
+        "command": "",
     }
 
 

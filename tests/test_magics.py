@@ -73,8 +73,8 @@ def test_what_the_server_refuses_is_one_line(shell: Shell, server: ChatServer):
 def test_no_key_for_openai_tells_how_to_set_one(shell: Shell, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("CHAT_MAGICS_BASE_URL")
     assert refused(shell, "%chat Hello") == (
-        "no key: set it by %chat_config api_key or OPENAI_API_KEY; "
-        "to try without one: %chat_config base_url demo"
+        "no key: set OPENAI_API_KEY; to try without one, set base_url to demo "
+        "(%chat_config api_key; %chat_config base_url demo)"
     )
 
 

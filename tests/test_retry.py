@@ -161,7 +161,7 @@ def test_a_parameter_that_is_no_name_is_left_out(server: ChatServer, param: Any)
 
 def test_the_key_of_a_401_is_not_repeated(server: ChatServer) -> None:
     error = refused(server, 401, {"message": f"Incorrect API key provided: {KEY}"})
-    assert error.message == "host does not accept the key: set it by %chat_config api_key"
+    assert error.message == "host does not accept the key: set another"
 
 
 def test_a_web_page_is_named_and_not_quoted(server: ChatServer) -> None:

@@ -213,6 +213,7 @@ class ChatClient:
             withheld = key_to_send(*rules)[1]
             if withheld and not rules.config.at_openai:
                 error.restate(f"{rules.config.host} wants a key, but {withheld}")
+                error.command = ""
             raise
         except ModelNotFound as error:
             raise await self._catalogue.explained(error, request.model, *rules) from None

@@ -62,8 +62,8 @@ class Servers:
         way = _way(config, sources)
         if way.key is None and config.at_openai:
             raise AuthenticationFailed(
-                "no key: set it by %chat_config api_key or OPENAI_API_KEY; "
-                "to try without one: %chat_config base_url demo"
+                "no key: set OPENAI_API_KEY; to try without one, set base_url to demo",
+                command="%chat_config api_key; %chat_config base_url demo",
             )
         with self._connected.use() as connected:
             if way not in connected.transports:

@@ -70,7 +70,8 @@ class Ask:
         if length > longest:
             raise PromptTooLong(
                 f"the prompt has {length:,} characters and max_prompt_chars is {longest:,}: "
-                f"shorten it, or %chat_config max_prompt_chars {length}"
+                f"shorten it, or raise that setting",
+                command=f"%chat_config max_prompt_chars {length}",
             )
         check_text(self.prompt, "the prompt")
         if len(self.attachments) > MOST_FILES:

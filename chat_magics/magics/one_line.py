@@ -24,4 +24,5 @@ def one_line_errors() -> Iterator[None]:
 
         if not isinstance(error, ChatError):
             raise
-        raise UsageError(error.message) from None
+        typed = f" ({error.command})" if error.command else ""
+        raise UsageError(error.message + typed) from None

@@ -77,7 +77,7 @@ class Files(VBox):
         self.upload.value = ()
         content, name = bytes(file["content"]), Path(str(file["name"])).name
         if len(content) > MOST_BYTES:
-            self.said.value = f"{name} has more than {MOST_BYTES >> 20} MB: %chat_import takes it"
+            self.said.value = f"{name} has more than {MOST_BYTES >> 20} MB, which is too much here"
             return
         try:
             with tempfile.TemporaryDirectory() as folder:
