@@ -2,13 +2,16 @@
 
 A spreadsheet runs a cell that begins with a sign such as `=`. Text that does is written with an
 apostrophe before it, and so is text that begins with an apostrophe: so one can always be taken
-away again.
+away again. Where semicolons or tabs part cells, as in much of Europe, a cell may begin in the
+middle of a text: behind each of these and each line end, a sign has an apostrophe before it too,
+and one more where it has some.
 """
 
 from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +32,11 @@ _RUN = tuple("=+-@\t\r\n＝＋－＠")
 
 _APOSTROPHE = "'"
 
+# With quotes around it, a sign runs as well.
+_SIGN_WITHIN = "'*\"*[=+\\-@＝＋－＠]"
+_TO_GUARD = re.compile(f"(?<=[;\\t\\r\\n])(?={_SIGN_WITHIN})")
+_GUARDED = re.compile(f"(?<=[;\\t\\r\\n])'(?={_SIGN_WITHIN})")
+
 _COLUMNS = SCHEMA["messages"]
 
 
@@ -46,7 +54,8 @@ def _cell(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, str):
         text = value.replace("\0", "\ufffd")  # no reader of CSV takes a NUL
-        return _APOSTROPHE + text if text.startswith((*_RUN, _APOSTROPHE)) else text
+        guarded = _TO_GUARD.sub(_APOSTROPHE, text)
+        return _APOSTROPHE + guarded if text.startswith((*_RUN, _APOSTROPHE)) else guarded
     return value
 
 
@@ -90,7 +99,7 @@ def _value(cell: str, dtype: str) -> Any:
     if cell == "":
         return None
     if dtype == "string":
-        return cell.removeprefix(_APOSTROPHE)
+        return _GUARDED.sub("", cell.removeprefix(_APOSTROPHE))
     if dtype == "boolean":
         return {"True": True, "False": False}.get(cell)
     if dtype.startswith("datetime"):

@@ -67,7 +67,10 @@ def export(
     secrets: Sequence[str] = (),
     prompts: Prompts = "cells",
 ) -> Exported:
-    """Write conversations; owner, origin, secrets and places of this machine stay here.
+    """Write conversations; owner, origin and places of this machine stay here.
+
+    Keys that stand in the text are replaced only where `secrets` names them; without it nothing
+    is. `Conversation.export` names those that its session knows.
 
     Args:
         transcripts: taken one after the other, so that they need not all be in memory.
@@ -75,7 +78,7 @@ def export(
         format: a name of `FORMATS` or an ending; None goes by the ending of the path, and takes
             Markdown where there is no path.
         force: replace a file that is there.
-        secrets: values, such as keys, that are replaced wherever they stand.
+        secrets: values, such as keys, that are replaced wherever they stand; none where empty.
         prompts: in a notebook, as cells that ask again when they are run, or as text.
 
     Raises:
