@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ ALL: list[Callable[[], Plot]] = [
     lambda: latency(models(3)),
     lambda: latency(models(3, {"latency_p95": 900.0})),
     lambda: by_group(models(3, {}, {"cost": None, "unpriced": 4})),
+    lambda: by_group(stats("status", ["complete", "error"])),
     lambda: overview(days(3), models(3)),
     lambda: tokens_and_cost(days(0)),
 ]
@@ -179,6 +181,43 @@ def test_other_groups_are_named_as_they_are() -> None:
     assert {"cell", "unknown", "Tokens, cost and time by surface"} <= set(words(plot))
 
 
+def test_errors_are_counted_and_panels_with_nothing_in_them_left_out() -> None:
+    nothing = {"prompt_tokens": 0, "completion_tokens": 0, "cost": None, "exchanges": 1}
+    untimed = dict.fromkeys(("latency_median", "latency_p95", "first_token_median"), None)
+    plot = by_group(stats("error", ["RateLimited"], {**nothing, **untimed}))
+    assert [axes.get_xlabel() for axes in plot.figure.axes] == ["exchanges"]
+    assert plot.words == "Exchanges by error: RateLimited 1 exchange."
+    timed = by_group(stats("status", ["error"], nothing)).words
+    assert timed.startswith("Exchanges and time by status: error 1 exchange, median 2 s")
+
+
+def test_where_all_is_zero_the_exchanges_are_left() -> None:
+    zero = dict.fromkeys(("prompt_tokens", "completion_tokens", "cost"), 0)
+    plot = by_group(models(1, {**zero, "latency_median": None}))
+    assert plot.words == "Exchanges by model: model-0 4 exchanges."
+
+
+def test_conversations_are_labelled_with_their_titles() -> None:
+    frame = stats("conversation", ["id1", "id2"])
+    for draw in (by_group, latency):
+        plot = draw(frame, titles={"id1": "Why joins?"})
+        assert {"Why joins?", "id2"} <= set(words(plot))
+        assert "Why joins?" in plot.words
+
+
+def test_letters_that_no_font_has_are_no_warnings() -> None:
+    plot = latency(stats("model", ["\u7b2c\u4e00", "\ue000"]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert plot.png()
+
+
+def test_one_error_is_no_errors() -> None:
+    plot = retries_and_errors(days(1, {"retries": 1, "errors": 1}))
+    assert "1 retry" in plot.words
+    assert "1 error," in plot.words or plot.words.endswith("1 error.")
+
+
 def test_a_long_name_loses_its_middle_and_dollars_are_no_formula() -> None:
     plot = latency(stats("model", ["a" * 30 + "z" * 30, "$x$"]))
     assert {"a" * 13 + "…" + "z" * 14, "$x$"} <= set(words(plot))
@@ -214,7 +253,7 @@ def test_a_model_without_times_or_price_says_so() -> None:
     none = dict.fromkeys(("latency_median", "latency_p95", "first_token_median"), None)
     plot = by_group(models(2, {}, {**none, "first_token_p95": None, "cost": None, "unpriced": 4}))
     assert {"no time", "price unknown"} <= set(words(plot))
-    assert "model-1 no time measured" in plot.words
+    assert "model-1 3,000 + 400 tokens, price unknown, no time measured" in plot.words
 
 
 @pytest.mark.parametrize("make", [tokens_and_cost, hit_rate, retries_and_errors, over_time])

@@ -21,6 +21,7 @@ __all__ = [
     "Drawing",
     "counted",
     "drawn",
+    "fonts",
     "hatched",
     "known_costs",
     "legend",
@@ -38,6 +39,23 @@ SMALL = 9.5
 """Points; the least size of text."""
 
 _LARGE = 11.5
+_EASTERN = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Source Han Sans SC",
+    "PingFang SC",
+    "Hiragino Sans",
+    "Apple SD Gothic Neo",
+    "Microsoft YaHei",
+    "Yu Gothic",
+    "Malgun Gothic",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Droid Sans Fallback",
+    "Arial Unicode MS",
+)
+"""Fonts with Chinese, Japanese or Korean letters that systems come with."""
+
 _NOTHING = "Nothing yet: no exchange to show."
 
 Drawing = Callable[["FigureBase", "pd.DataFrame"], str]
@@ -184,6 +202,17 @@ def legend(axes: Axes, columns: int = 2) -> None:
         handlelength=1.4,
         columnspacing=1.2,
     )
+
+
+def fonts() -> list[str]:
+    """Font families for what people write: the usual one, and those of eastern Asia that are here.
+
+    One that is missing would be warned of at each text.
+    """
+    from matplotlib.font_manager import fontManager
+
+    here = {font.name for font in fontManager.ttflist}
+    return ["sans-serif", *(name for name in _EASTERN if name in here)]
 
 
 def numbers(values: pd.Series[float], missing: float = math.nan) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,8 +69,11 @@ class Plot:
 
     def _draw(self, file: Any, kind: str) -> None:
         dpi = _DENSITY * self.figure.dpi
-        # Colours as they are here, whatever the person's matplotlib settings say of saving.
-        self.figure.savefig(file, format=kind, dpi=dpi, facecolor="none", edgecolor="none")
+        with warnings.catch_warnings():
+            # A letter that no font here has is drawn as a box; a line for each says no more.
+            warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+            # Colours as they are here, whatever the person's matplotlib settings say of saving.
+            self.figure.savefig(file, format=kind, dpi=dpi, facecolor="none", edgecolor="none")
 
     def _repr_mimebundle_(
         self, include: Sequence[str] | None = None, exclude: Sequence[str] | None = None
