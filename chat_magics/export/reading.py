@@ -26,6 +26,8 @@ Parts = Iterator[Transcript | Unread]
 
 _HEAD = 65_536  # bytes
 
+_ZIP = b"PK\x03\x04"
+
 
 class _Reader(NamedTuple):
     recognises: Callable[[Path, bytes], bool]
@@ -106,10 +108,13 @@ def _opened(path: str | os.PathLike[str]) -> tuple[Path, bytes]:
         if file.exists() and not file.is_file():
             raise InvalidRequest(f"{file} is no file: name one")
         with file.open("rb") as opened:
-            return file, opened.read(_HEAD)
+            head = opened.read(_HEAD)
     except (OSError, RuntimeError, ValueError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else str(problem)
         raise InvalidRequest(f"{text!r} cannot be read: {reason}") from None
+    if head.startswith(_ZIP):
+        raise InvalidRequest(f"{file} is a ZIP file: unpack it and import conversations.json")
+    return file, head
 
 
 def _known(format: str) -> str:

@@ -23,6 +23,7 @@ __all__ = [
     "add",
     "by_ref",
     "change",
+    "chosen_name",
     "get",
     "latest",
     "locked",
@@ -49,11 +50,25 @@ def new_record(owner: str, name: str | None, origin: str) -> ConversationRecord:
     return ConversationRecord(
         id=uuid.uuid4().hex,
         owner=owner,
-        name=None if name is None else usable_name(name),
+        name=None if name is None else chosen_name(name),
         created=moment,
         used=moment,
         origin=origin,
     )
+
+
+def chosen_name(name: str) -> str:
+    """The name that a person gives now, without blanks around it.
+
+    Raises:
+        InvalidRequest: it cannot be one, or is a number, which is for the rows of a list.
+    """
+    usable = usable_name(name)
+    if usable.isdecimal():
+        raise InvalidRequest(
+            f"{usable!r} is no name: numbers are for the rows of a list; add a word to it"
+        )
+    return usable
 
 
 def usable_name(name: str) -> str:

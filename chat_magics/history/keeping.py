@@ -80,10 +80,10 @@ class Keeping:
         """Give a stored conversation a name; None takes its name away.
 
         Raises:
-            InvalidRequest: the name is empty or taken.
+            InvalidRequest: the name is empty, a number, or taken.
             NotFound: no conversation of this id is stored.
         """
-        usable = None if name is None else conversations.usable_name(name)
+        usable = None if name is None else conversations.chosen_name(name)
         return self._change(id, name=usable)
 
     def set_title(self, id: str, title: str) -> ConversationRecord:

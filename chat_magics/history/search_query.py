@@ -146,6 +146,8 @@ def _role(values: list[str]) -> Role | None:
     roles = {value.casefold() for value in values}
     if not roles:
         return None
+    if len(roles) > 1:
+        raise InvalidRequest("role: takes one role only: user or assistant; leave it out for both")
     if roles == {"user"}:
         return "user"
     if roles == {"assistant"}:
