@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from chat_magics.errors import InvalidRequest
+from chat_magics.export.files import path_text
 from chat_magics.export.rows import messages_of
 from chat_magics.export.transcript import Transcript
 from chat_magics.frames import SCHEMA, to_frame
@@ -73,24 +74,25 @@ def read_csv(path: str | os.PathLike[str]) -> DataFrame:
     """
     import pandas as pd
 
+    text = path_text(path)
     names = [column.name for column in _COLUMNS]
     try:
         # As text, and pandas' own reader: that of the standard library has a limit for long cells.
         cells = pd.read_csv(
-            Path(path).expanduser(), dtype=str, keep_default_na=False, encoding="utf-8-sig"
+            Path(text).expanduser(), dtype=str, keep_default_na=False, encoding="utf-8-sig"
         )
     except (OSError, ValueError) as problem:
         line = " ".join(str(problem).split())
-        raise InvalidRequest(f"{os.fspath(path)!r} cannot be read: {line}") from problem
+        raise InvalidRequest(f"{text!r} cannot be read: {line}") from problem
     if list(cells.columns) != names:
-        raise InvalidRequest(f"{os.fspath(path)!r} has other columns than exported messages")
+        raise InvalidRequest(f"{text!r} has other columns than exported messages")
     try:
         values = {
             column.name: [_value(cell, column.dtype) for cell in cells[column.name]]
             for column in _COLUMNS
         }
     except ValueError as problem:
-        raise InvalidRequest(f"{os.fspath(path)!r} was changed: {problem}") from None
+        raise InvalidRequest(f"{text!r} was changed: {problem}") from None
     values["content"] = [text or "" for text in values["content"]]
     return to_frame("messages", values)
 

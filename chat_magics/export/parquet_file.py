@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_installed", "write", "write_parquet"]
 
+_WANTED = "write_parquet takes a list of frames, or what gives them in turn"
+
 
 def check_installed() -> None:
     """Refuse where pyarrow is missing.
@@ -57,6 +59,8 @@ def write_parquet(
             frames are none or differ in their columns.
     """
     check_installed()
+    if not isinstance(frames, Iterable):
+        raise InvalidRequest(_WANTED)
     checked = checked_target(path, force=force)
     with whole_file(checked, force=force) as temporary:
         return _write(temporary, frames)
@@ -93,7 +97,7 @@ def _table(frame: DataFrame) -> pyarrow.Table:
     import pyarrow
 
     if not isinstance(frame, pandas.DataFrame):
-        raise InvalidRequest("write_parquet takes a list of frames, or what gives them in turn")
+        raise InvalidRequest(_WANTED)
     try:
         table = pyarrow.Table.from_pandas(frame, preserve_index=False)
     except pyarrow.ArrowException as problem:

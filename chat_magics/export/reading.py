@@ -17,6 +17,7 @@ from chat_magics.export import (
     notebook_file,
     openai_archive,
 )
+from chat_magics.export.files import path_text
 from chat_magics.export.formats import FORMATS, format_of_ending
 from chat_magics.export.transcript import Transcript, Unread
 
@@ -102,7 +103,7 @@ def load(path: str | os.PathLike[str], format: str | None = None) -> Loaded:
 
 
 def _opened(path: str | os.PathLike[str]) -> tuple[Path, bytes]:
-    text = os.fspath(path)
+    text = path_text(path)
     try:
         file = Path(text).expanduser()
         if file.exists() and not file.is_file():
@@ -118,7 +119,7 @@ def _opened(path: str | os.PathLike[str]) -> tuple[Path, bytes]:
 
 
 def _known(format: str) -> str:
-    asked = format.lower().removeprefix(".")
+    asked = str(format).lower().removeprefix(".")
     name = asked if asked in _READERS else format_of_ending(Path(f"x.{asked}"))
     if name not in _READERS:
         *most, last = _READERS

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Select, and_, insert, select, update
 from chat_magics.errors import InvalidRequest, NotFound
 from chat_magics.history.exchange import ConversationRecord, Exchange, PathMoved, now
 from chat_magics.history.expressions import owned_by
+from chat_magics.history.given import text_given
 from chat_magics.history.schema import conversations as table
 from chat_magics.history.schema import removed
 
@@ -77,7 +78,7 @@ def usable_name(name: str) -> str:
     Raises:
         InvalidRequest: nothing is left, or it is too long or not printable.
     """
-    name = name.strip()
+    name = text_given("a name", name).strip()
     if not name:
         raise InvalidRequest("A conversation's name cannot be empty: give it a word or two")
     if len(name) > NAME_CHARS or not name.isprintable():
@@ -169,7 +170,7 @@ def by_ref(connection: Connection, owner: str, ref: str) -> ConversationRecord:
         InvalidRequest: several ids begin so.
         NotFound: none is called so.
     """
-    ref = ref.strip()
+    ref = text_given("what names a conversation", ref).strip()
     named = _records(connection, _owned(owner).where(table.c.name == ref))
     if named:
         return named[0]

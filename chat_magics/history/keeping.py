@@ -21,6 +21,7 @@ from chat_magics.history import (
 from chat_magics.history.arrivals import Arrival
 from chat_magics.history.exchange import ConversationRecord, Exchange
 from chat_magics.history.filters import Filter, FilterFields
+from chat_magics.history.given import text_given
 from chat_magics.history.resilient import ResilientStore
 from chat_magics.history.search_query import read_query
 
@@ -90,9 +91,10 @@ class Keeping:
         """Set what a conversation is shown as.
 
         Raises:
+            InvalidRequest: it is no text.
             NotFound: no conversation of this id is stored.
         """
-        return self._change(id, title=title)
+        return self._change(id, title=text_given("a title", title))
 
     def tag(self, id: str, *tags: str) -> ConversationRecord:
         """Add tags to a stored conversation.
@@ -182,6 +184,7 @@ class Keeping:
 
 
 def _usable_tag(tag: str) -> str:
+    text_given("a tag", tag)
     if not tag or len(tag) > TAG_CHARS or not tag.isprintable() or "," in tag or " " in tag:
         raise InvalidRequest(
             f"A tag is one word of at most {TAG_CHARS} characters, without blanks and commas"

@@ -11,6 +11,7 @@ from chat_magics.plots.canvas import (
     SMALL,
     counted,
     drawn,
+    given,
     hatched,
     known_costs,
     legend,
@@ -74,7 +75,7 @@ def by_group(stats: pd.DataFrame, *, titles: Mapping[str, str] | None = None) ->
 
 
 def _height(stats: pd.DataFrame) -> float:
-    return 1.6 + 0.36 * min(max(len(stats), 3), 10)
+    return 1.6 + 0.36 * min(max(len(given(stats)), 3), 10)
 
 
 def draw_latency(

@@ -22,6 +22,7 @@ __all__ = [
     "counted",
     "drawn",
     "fonts",
+    "given",
     "hatched",
     "known_costs",
     "legend",
@@ -81,6 +82,20 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def given(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame that was given.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    if not hasattr(frame, "columns"):
+        raise InvalidRequest(
+            f"A plot is made of a frame, as history.stats(by=…) gives it, not of "
+            f"{type(frame).__name__}."
+        )
+    return frame
+
+
 def needs(frame: pd.DataFrame, columns: Iterable[str], by: str = "model") -> None:
     """Refuses a frame that lacks columns.
 
@@ -92,15 +107,15 @@ def needs(frame: pd.DataFrame, columns: Iterable[str], by: str = "model") -> Non
     Raises:
         InvalidRequest: names what is missing.
     """
-    missing = [name for name in columns if name not in frame]
+    missing = [name for name in columns if name not in given(frame)]
     if missing:
-        given = f"give history.stats(by={by!r})"
-        raise InvalidRequest(f"This plot needs the columns {', '.join(missing)}: {given}.")
+        wanted = f"give history.stats(by={by!r})"
+        raise InvalidRequest(f"This plot needs the columns {', '.join(missing)}: {wanted}.")
 
 
 def drawn(figure: Figure, drawing: Drawing, frame: pd.DataFrame) -> Plot:
     """The plot of a frame; of an empty one, the words that there is nothing yet."""
-    if frame.empty:
+    if given(frame).empty:
         figure.set_size_inches(figure.get_figwidth(), 1.0)
         figure.text(0.5, 0.5, _NOTHING, ha="center", va="center", color=GREY, fontsize=_LARGE)
         return Plot(figure, _NOTHING)

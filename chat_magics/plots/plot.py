@@ -50,9 +50,13 @@ class Plot:
         Raises:
             InvalidRequest: another ending, a file that is there, a folder that is not.
         """
-        from chat_magics.export.files import checked_target, whole_file  # loads the formats
+        from chat_magics.export.files import (  # loads the formats
+            checked_target,
+            path_text,
+            whole_file,
+        )
 
-        ending = Path(target).suffix.removeprefix(".").lower()
+        ending = Path(path_text(target)).suffix.removeprefix(".").lower()
         if ending not in _FORMATS:
             endings = ", ".join(f".{each}" for each in _FORMATS)
             raise InvalidRequest(f"A plot is saved as {endings}: let the file's name end in one.")
