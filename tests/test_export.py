@@ -212,14 +212,6 @@ def test_a_damaged_file_is_one_line(name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_where_a_cut_file_ends_is_told_by_its_line() -> None:
-    export([talk()], "talk.json")
-    lines = Path("talk.json").read_text().splitlines(keepends=True)
-    Path("cut.json").write_text("".join([*lines[:3], lines[3][:100]]))
-    with pytest.raises(InvalidRequest, match="it is damaged in line 4: "):
-        list(load("cut.json"))
-
-
 def test_what_cannot_be_read_back_says_so() -> None:
     export([talk()], "talk.csv")
     for format in [None, "csv"]:

@@ -168,6 +168,15 @@ def test_stats_are_a_readable_table_or_a_frame_of_groups(shell: Shell, server: C
     assert "invalid choice" in refused(shell, "%chat_stats --by colour")
 
 
+def test_figures_of_conversations_are_shown_with_their_titles(shell: Shell):
+    shell.run("%chat_new joins\n%chat Q1\n%chat_new\n%chat Why rows?")
+    out = shell.run("groups = %chat_stats --by conversation --plot").out
+    assert all(
+        title in text for title in ("joins", "Why rows?") for text in (out, f"{shell['groups']}")
+    )
+    assert all(len(id) == 32 for id in shell["groups"]["conversation"])
+
+
 def test_plots_tell_in_words_where_no_picture_shows(shell: Shell):
     shell.run("%chat Q1")
     for by in ("", "--by day", "--by model", "--by surface"):

@@ -184,8 +184,8 @@ class Keeping:
 
 
 def _usable_tag(tag: str) -> str:
-    text_given("a tag", tag)
-    if not tag or len(tag) > TAG_CHARS or not tag.isprintable() or "," in tag or " " in tag:
+    word = isinstance(tag, str) and tag.isprintable() and "," not in tag and " " not in tag
+    if not word or not 1 <= len(tag) <= TAG_CHARS:
         raise InvalidRequest(
             f"A tag is one word of at most {TAG_CHARS} characters, without blanks and commas"
         )
