@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
 from itertools import cycle
 from pathlib import Path
 from statistics import median
+from typing import Any
 
+from chat_magics import Conversation, Session
+from chat_magics.frames.shown import shown
 from chat_magics.history import History
 from chat_magics.history.filters import Filter
 from chat_magics.history.search import find
 from chat_magics.history.search_query import read_query
+from chat_magics.magics import records
 
 from .pairs import Row, in_turns, row
 from .place import Place
@@ -132,13 +138,16 @@ def _searched(history: History, word: str) -> float:
 
 
 def opening(place: Place) -> list[Row]:
-    """What opening and listing takes, with 1,000,000 messages and with 1,000."""
-    few, many = (History(_history(place, talks), on_warning=print) for talks in (FEW_TALKS, TALKS))
+    """What opening, looking and listing takes a person, with 1,000,000 messages and with 1,000."""
+    few, many = (
+        Session({**place.settings(), "history": str(_history(place, talks))})
+        for talks in (FEW_TALKS, TALKS)
+    )
     try:
         return [
             _against_few("opening a conversation of 50 messages", _opened, few, many),
-            _against_few("its frame of messages", _shown, few, many),
-            _against_few("listing 20 conversations", _listed, few, many),
+            _against_few("`%chat_history` of one, displayed", _shown, few, many),
+            _against_few("listing 20 conversations, displayed", _listed, few, many),
         ]
     finally:
         few.close()
@@ -146,14 +155,15 @@ def opening(place: Place) -> list[Row]:
 
 
 def _against_few(
-    what: str, work: Callable[[History, str], object], few: History, many: History
+    what: str, work: Callable[[Session, str], object], few: Session, many: Session
 ) -> Row:
-    turns = {id(each): cycle(each.load_conversations(FEW_TALKS)) for each in (few, many)}
+    turns = {id(each): cycle(each.history.load_conversations(FEW_TALKS)) for each in (few, many)}
 
-    def timed(history: History) -> float:
-        record = next(turns[id(history)])
+    def timed(session: Session) -> float:
+        record = next(turns[id(session)])
+        session.opened.pop(record.id, None)  # one that is open is not read again
         started = time.perf_counter()
-        work(history, record.id)
+        work(session, record.id)
         return time.perf_counter() - started
 
     pairs = in_turns(lambda: timed(few), lambda: timed(many), pairs=200, warm=40)
@@ -161,17 +171,22 @@ def _against_few(
     return row(what, pairs, at_most=1.2, unit="ms", factor=1000)
 
 
-def _opened(history: History, id: str) -> object:
-    record = history.conversation(id[:12])
-    return history.load_exchanges(ids=record.path)
+def _opened(session: Session, id: str) -> object:
+    return Conversation.open(id[:12], session=session).exchanges()
 
 
-def _shown(history: History, id: str) -> object:
-    return history.messages(conversation=id)
+def _shown(session: Session, id: str) -> object:
+    with redirect_stdout(StringIO()):
+        return _displayed(records.history(session, id[:12]))
 
 
-def _listed(history: History, _id: str) -> object:
-    return history.conversations(limit=FEW_TALKS)
+def _listed(session: Session, _id: str) -> object:
+    return _displayed(shown("conversations", session.history.conversations(limit=FEW_TALKS)))
+
+
+def _displayed(frame: Any) -> tuple[str, str]:
+    """What a notebook is sent of a frame."""
+    return frame._repr_html_(), repr(frame)
 
 
 def _history(place: Place, talks: int) -> Path:

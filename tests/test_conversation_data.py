@@ -71,12 +71,22 @@ def test_a_frame_that_is_no_context_is_refused_with_the_reason(chat: Conversatio
     assert "no assistant message" in refused(chat, frame[frame["role"] == "user"])
     assert "no user message" in refused(chat, frame[frame["role"] == "assistant"])
     assert "are not together" in refused(chat, frame.iloc[[0, 2, 1, 3]])
-    assert "stands before its prompt" in refused(chat, frame.iloc[::-1])
+    assert "its reply stands before the prompt" in refused(chat, frame.iloc[::-1])
     assert "stands twice" in refused(chat, frame.iloc[[0, 0, 1]])
     assert "was changed" in refused(chat, frame.assign(content=frame["content"] + "!"))
     assert "must be text" in refused(chat, frame.assign(exchange=None))
     assert "neither 'user' nor" in refused(chat, frame.assign(role="system"))
-    assert "there is no exchange" in refused(chat, frame.assign(exchange="f" * 32).iloc[:2])
+    assert "is not in history" in refused(chat, frame.assign(exchange="f" * 32).iloc[:2])
+
+
+def test_a_refusal_names_the_row_and_how_its_prompt_begins(chat: Conversation):
+    frame = chat.frame
+    frame.loc[3, "content"] = "better"
+    assert refused(chat, frame).startswith("row 2 («Q2»): the assistant message was changed")
+    assert refused(chat, chat.frame.iloc[[0, 1, 2]]).startswith("row 2 («Q2») has no assistant")
+    assert "row 2 («Q1»): its prompt and" in refused(chat, chat.frame.iloc[[0, 2, 1, 3]])
+    strange = chat.frame.assign(exchange="f" * 32).iloc[:2]
+    assert refused(chat, strange).startswith("row 0 («Q1») is not in history")
 
 
 def test_statistics_are_of_this_conversation(chat: Conversation):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chat_magics import Conversation, Session
-from chat_magics.errors import BudgetReached, ChatError, InvalidOption, InvalidRequest, NotFound
+from chat_magics.errors import BudgetReached, ChatError, InvalidOption, InvalidRequest
 from chat_magics.telemetry import ErrorReport
 from tests.chat_server import ChatServer, Reply, Status
 from tests.talks import CANARY, conversation_on, leaks, session_on, settings_for
@@ -92,12 +92,12 @@ def test_an_unknown_setting_is_refused():
 
 @pytest.mark.parametrize("given", [5, b"x"])
 def test_a_name_that_is_no_text_is_refused(chat: Conversation, given: Any):
-    with pytest.raises(InvalidRequest, match="name is text, not"):
+    with pytest.raises(InvalidRequest, match="a name is a text, and not"):
         Conversation(given, session=chat.session)
 
 
 def test_half_a_surrogate_is_the_name_of_no_conversation(chat: Conversation):
-    with pytest.raises(NotFound, match="No conversation is called"):
+    with pytest.raises(InvalidRequest, match="half of a character"):
         Conversation.open("\ud800", session=chat.session)
 
 

@@ -179,6 +179,12 @@ def test_every_option_is_documented(flag: str) -> None:
     assert _documented_on("cells.md", flag)
 
 
+def test_no_recipe_exports_without_saying_which_keys_to_take_out() -> None:
+    blocks = [block.text for page in PAGES for block in _blocks(page, "python")]
+    bare = [block for block in blocks if re.search(r"(?<![\w.])export\(", block)]
+    assert [block for block in bare if "secrets=" not in block] == []
+
+
 def test_every_format_is_documented() -> None:
     assert all(_documented_on("cells.md", name) for name in FORMATS)
 

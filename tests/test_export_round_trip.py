@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chat_magics.errors import InvalidRequest
 from chat_magics.export import Transcript, export, load
 from chat_magics.history import ConversationRecord, Exchange
 from chat_magics.messages import Usage
@@ -196,3 +197,11 @@ def test_a_reply_that_is_itself_an_export_comes_back(format: str) -> None:
     export([talk(inner.getvalue())], outer, format=format)
     talks = [talk(outer.getvalue(), inner.getvalue())]
     assert there_and_back(talks, format) == talks
+
+
+def test_where_a_cut_file_ends_is_told_by_its_line() -> None:
+    export([talk()], "talk.json")
+    lines = Path("talk.json").read_text().splitlines(keepends=True)
+    Path("cut.json").write_text("".join([*lines[:3], lines[3][:100]]))
+    with pytest.raises(InvalidRequest, match="it is damaged in line 4: "):
+        list(load("cut.json"))

@@ -36,9 +36,23 @@ def test_a_cell_that_a_spreadsheet_would_run_begins_with_an_apostrophe(sign: str
     assert formula not in cells_of(formula)
 
 
+@given(prompt=TEXT.map("".join))
+@settings(max_examples=200, derandomize=True)
+@example(prompt="hello;=1+1")
+@example(prompt='a;"=1+1"')
+@example(prompt="- one\n- two\r\n;'=3\t@x")
+def test_no_cell_runs_where_semicolons_or_tabs_part_them(prompt: str) -> None:
+    table = io.StringIO()
+    export([talk(prompt=prompt)], table, format="csv")
+    for mark in (";", "\t"):
+        rows = csv.reader(io.StringIO(table.getvalue(), newline=""), delimiter=mark)
+        assert [cell for row in rows for cell in row if cell.startswith(tuple("=+-@＝"))] == []
+
+
 @given(prompt=TEXT.map("".join), reply=TEXT.map("".join), model=TEXT.map("".join))
 @settings(max_examples=30, derandomize=True)
 @example(prompt="'=1", reply="x" * 200_000, model="-")
+@example(prompt=";''=1\n'=2\n'3", reply='- a\n- b;"=1"', model="a\t'\"=")
 def test_csv_is_read_back_as_it_was(prompt: str, reply: str, model: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         wanted = talk(reply, prompt, model=model or None)
@@ -106,3 +120,24 @@ def test_frames_are_written_one_after_the_other() -> None:
     frame = pd.read_parquet("talk.parquet")
     assert write_parquet(iter([frame, frame, frame]), "three.parquet") == 3 * len(frame)
     assert pq.ParquetFile("three.parquet").num_row_groups == 3
+
+
+def test_a_parquet_file_is_replaced_only_by_force_and_as_a_whole() -> None:
+    frame = pd.DataFrame({"a": [1]})
+    assert write_parquet([frame], "a.parquet") == 1
+    with pytest.raises(InvalidRequest, match="is there already"):
+        write_parquet([frame], "a.parquet")
+    with pytest.raises(InvalidRequest, match="frame 2 has other columns"):
+        write_parquet([frame, frame.rename(columns={"a": "b"})], "a.parquet", force=True)
+    assert list(pd.read_parquet("a.parquet")["a"]) == [1]
+    assert write_parquet([frame, frame], "a.parquet", force=True) == 2
+    assert sorted(path.name for path in Path().iterdir()) == ["a.parquet", "home"]
+
+
+def test_what_parquet_cannot_hold_is_refused_in_one_line() -> None:
+    frame = pd.DataFrame({"a": [1, "b"]})
+    for frames, path in [([frame], "a.parquet"), (frame, "a.parquet"), ([], "gone/a.parquet")]:
+        with pytest.raises(InvalidRequest) as caught:
+            write_parquet(frames, path)
+        assert "\n" not in str(caught.value)
+    assert not Path("a.parquet").exists()

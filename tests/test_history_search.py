@@ -129,6 +129,11 @@ def test_fields_narrow_and_so_do_keywords(history):
     assert found(history, "joins role:assistant") == [new.id]
 
 
+def test_two_roles_are_refused_with_the_reason(history):
+    with pytest.raises(InvalidRequest, match="one role only"):
+        history.search("x role:user role:assistant")
+
+
 @pytest.mark.parametrize(
     "query", ["x since:whenever", "x status:odd", "x role:system", "x conversation:none"]
 )

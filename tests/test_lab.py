@@ -142,6 +142,23 @@ def test_on_a_phone_the_page_does_not_scroll_sideways(lab: Lab, model: ChatServe
             assert sheet.page.eval_on_selector_all(scrolls, WIDER) != []
 
 
+def test_a_frame_is_read_from_the_left_and_its_prices_are_no_formulas(
+    lab: Lab, model: ChatServer
+) -> None:
+    model.script(Reply("That makes $x^2$"))
+    cells = ("%load_ext chat_magics", "%chat --new $5 and then $6", "%chat_history")
+    lab.write("frame.ipynb", *cells)
+    with opened(lab, "frame.ipynb") as sheet:
+        for number in range(3):
+            sheet.run(number)
+        sheet.page.wait_for_selector(".chat-magics mjx-container", timeout=20_000, state="attached")
+        cell = sheet.page.locator(".chat-magics-frame tbody td").nth(1)
+        assert cell.inner_text() == "$5 and then $6"
+        assert cell.evaluate("e => getComputedStyle(e).textAlign") == "left"
+        assert sheet.page.locator(".chat-magics-frame mjx-container").count() == 0
+        _calm(sheet)
+
+
 def test_it_is_readable_in_the_dark_theme(lab: Lab, model: ChatServer) -> None:
     lab.use_dark_theme()
     model.script(Reply("Some `code` and text"))

@@ -46,6 +46,8 @@ def test_the_quickstart_shows_replies_and_the_line_under_them(
 def test_the_history_notebook_shows_frames_figures_and_a_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     cells = ran("history.ipynb", tmp_path, monkeypatch)
     assert "Total messages" in shown(cells, "%chat_stats")
     assert "left join" in shown(cells, "%chat_search").lower()
@@ -53,6 +55,7 @@ def test_the_history_notebook_shows_frames_figures_and_a_picture(
     assert "image/png" in plot.outputs[0].data
     assert "tokens" in plot.outputs[0].data["text/plain"]
     assert "joins" in shown(cells, "%chat_conversations tag")
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_the_app_shows_the_panel_outside_of_its_server_too(

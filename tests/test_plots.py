@@ -38,6 +38,7 @@ ALL: list[Callable[[], Plot]] = [
     lambda: latency(models(3)),
     lambda: latency(models(3, {"latency_p95": 900.0})),
     lambda: by_group(models(3, {}, {"cost": None, "unpriced": 4})),
+    lambda: by_group(stats("status", ["complete", "error"])),
     lambda: overview(days(3), models(3)),
     lambda: tokens_and_cost(days(0)),
 ]
@@ -179,6 +180,12 @@ def test_other_groups_are_named_as_they_are() -> None:
     assert {"cell", "unknown", "Tokens, cost and time by surface"} <= set(words(plot))
 
 
+def test_one_error_is_no_errors() -> None:
+    plot = retries_and_errors(days(1, {"retries": 1, "errors": 1}))
+    assert "1 retry" in plot.words
+    assert "1 error," in plot.words or plot.words.endswith("1 error.")
+
+
 def test_a_long_name_loses_its_middle_and_dollars_are_no_formula() -> None:
     plot = latency(stats("model", ["a" * 30 + "z" * 30, "$x$"]))
     assert {"a" * 13 + "…" + "z" * 14, "$x$"} <= set(words(plot))
@@ -214,7 +221,7 @@ def test_a_model_without_times_or_price_says_so() -> None:
     none = dict.fromkeys(("latency_median", "latency_p95", "first_token_median"), None)
     plot = by_group(models(2, {}, {**none, "first_token_p95": None, "cost": None, "unpriced": 4}))
     assert {"no time", "price unknown"} <= set(words(plot))
-    assert "model-1 no time measured" in plot.words
+    assert "model-1 3,000 + 400 tokens, price unknown, no time measured" in plot.words
 
 
 @pytest.mark.parametrize("make", [tokens_and_cost, hit_rate, retries_and_errors, over_time])

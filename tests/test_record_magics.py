@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
+from IPython.core.error import UsageError
 
 from tests.chat_server import ChatServer, Reply, Status
 from tests.shell import Shell, refused
@@ -43,6 +47,15 @@ def test_history_of_all_is_narrowed_by_filters(shell: Shell, server: ChatServer)
     assert "since" in refused(shell, "%chat_history --since someday")
 
 
+def test_nothing_is_printed_before_a_filter_that_makes_no_sense(
+    shell: Shell,
+):
+    shell.run("%chat_new joins\n%chat Q1")
+    with contextlib.redirect_stdout(io.StringIO()) as out, pytest.raises(UsageError):
+        shell.ip.run_line_magic("chat_history", "--since nonsense")
+    assert out.getvalue() == ""
+
+
 def test_conversations_are_listed_and_opened_by_row(shell: Shell, server: ChatServer):
     shell.run("%chat_new one\n%chat Q1\n%chat_new two\n%chat Q2")
     shell.run("talks = %chat_conversations")
@@ -51,7 +64,21 @@ def test_conversations_are_listed_and_opened_by_row(shell: Shell, server: ChatSe
     assert shell.run("%chat_conversations open 1").out.startswith("Opened one, 1 exchange.")
     shell.run("%chat Q3")
     assert user_texts(server.bodies[-1]) == ["Q1", "Q3"]
-    assert "No conversation is called '7'" in refused(shell, "%chat_open 7")
+    assert "the last list has 2 rows" in refused(shell, "%chat_open 7")
+    shell.run("%chat_conversations delete 1 --yes")
+    assert refused(shell, "%chat_open 1") == "row 1 was deleted: list again"
+
+
+def test_a_number_is_a_row_and_no_name(shell: Shell, tmp_path: Path):
+    shell.run("%chat_new one\n%chat Q1\n%chat_new two\n%chat Q2\n%chat_export two.json")
+    assert "'0' is no name" in refused(shell, "%chat_new 0")
+    assert "'7' is no name" in refused(shell, "%chat_conversations rename two 7")
+    assert "No conversation is called '0'" in refused(shell, "%chat_open 0")
+    shell.run("%chat_conversations delete two --yes")
+    shell.run("%chat_conversations delete one --yes\n%chat_new three\n%chat Q3")
+    (tmp_path / "old.json").write_text((tmp_path / "two.json").read_text().replace('"two"', '"0"'))
+    shell.run("%chat_import old.json\n_ = %chat_conversations")
+    assert shell.run("%chat_open 0").out.startswith("Opened three")
 
 
 def test_a_conversation_is_renamed_tagged_and_untagged(shell: Shell):
@@ -78,6 +105,18 @@ def test_deleting_asks_first(shell: Shell, monkeypatch: pytest.MonkeyPatch):
     shell.run("%chat Q2")  # in a new one
     shell.run("talks = %chat_conversations")
     assert list(shell["talks"]["title"]) == ["Q2"]
+
+
+def test_an_interrupt_at_the_question_deletes_nothing(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupted(question: str) -> str:
+        raise KeyboardInterrupt
+
+    shell.run("%chat_new joins\n%chat Q1")
+    monkeypatch.setattr("builtins.input", interrupted)
+    assert refused(shell, "%chat_conversations delete joins") == "Nothing was deleted."
+    assert shell.run("%chat_open joins").out.startswith("Opened joins")
 
 
 def test_where_nobody_can_be_asked_deleting_says_how(shell: Shell, monkeypatch: pytest.MonkeyPatch):
@@ -127,6 +166,15 @@ def test_stats_are_a_readable_table_or_a_frame_of_groups(shell: Shell, server: C
     shell.run("table = %chat_stats --all")
     assert shell["table"]["value"]["Total messages"] == "3"
     assert "invalid choice" in refused(shell, "%chat_stats --by colour")
+
+
+def test_figures_of_conversations_are_shown_with_their_titles(shell: Shell):
+    shell.run("%chat_new joins\n%chat Q1\n%chat_new\n%chat Why rows?")
+    out = shell.run("groups = %chat_stats --by conversation --plot").out
+    assert all(
+        title in text for title in ("joins", "Why rows?") for text in (out, f"{shell['groups']}")
+    )
+    assert all(len(id) == 32 for id in shell["groups"]["conversation"])
 
 
 def test_plots_tell_in_words_where_no_picture_shows(shell: Shell):
@@ -180,6 +228,14 @@ def test_what_cannot_be_read_is_one_line(shell: Shell, tmp_path: Path):
     for name in ("bad.json", "other.txt", "gone.md", "."):
         assert refused(shell, f"%chat_import {name}")
     assert "needs a file" in refused(shell, "%chat_import")
+
+
+def test_a_zip_file_is_to_be_unpacked(shell: Shell, tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as packed:
+        packed.writestr("conversations.json", "[]")
+    for line in ("export.zip", "export.zip --format openai"):
+        told = refused(shell, f"%chat_import {line}")
+        assert told.endswith("unpack it and import conversations.json")
 
 
 def test_no_export_holds_the_key(shell: Shell, server: ChatServer, tmp_path: Path):

@@ -76,15 +76,18 @@ class AsData:
             InvalidRequest: it is no such frame; the message says why. Nothing is changed.
             NotFound: an exchange of it is not in history.
         """
-        from ..frames.context import exchanges_in
+        from ..frames.context import exchanges_in, row_named
 
         wanted = exchanges_in(frame)
         ids = list(wanted)
+        rows = {id: row for row, id in reversed(list(enumerate(frame["exchange"])))}
         known = {exchange.id: exchange for exchange in self.history.load_exchanges(ids=ids)}
         for id, messages in wanted.items():
+            row = rows[id]
             if id not in known:
-                raise NotFound(f"there is no exchange {id[:8]!r} in history: nothing is changed")
-            _check_whole(known[id], messages)
+                where = row_named(row, next(iter(messages.values())))
+                raise NotFound(f"{where} is not in history: nothing is changed")
+            _check_whole(row_named(row, known[id].prompt), known[id], messages)
         self.set_path(ids)
 
     def stats(self, by: str | None = None) -> DataFrame:
@@ -141,20 +144,18 @@ class AsData:
             yield Transcript(record, tuple(history.with_files(asked)))
 
 
-def _check_whole(exchange: Exchange, messages: Mapping[str, str]) -> None:
+def _check_whole(where: str, exchange: Exchange, messages: Mapping[str, str]) -> None:
     """Refuses a part of an exchange, or one that was edited: an exchange never changes."""
     stored: dict[str, str] = {"user": exchange.prompt}
     if exchange.answered:
         stored["assistant"] = exchange.text
-    name = exchange.id[:8]
     for role, content in stored.items():
         if role not in messages:
             raise InvalidRequest(
-                f"exchange {name} has no {role} message here: "
-                "keep its prompt and its reply, or drop both"
+                f"{where} has no {role} message here: keep its prompt and its reply, or drop both"
             )
         if messages[role] != content:
             raise InvalidRequest(
-                f"the {role} message of exchange {name} was changed: what was said stays as it "
-                "was; chat.edit() asks anew"
+                f"{where}: the {role} message was changed: what was said stays as it was; "
+                "chat.edit() asks anew"
             )

@@ -42,22 +42,32 @@ class Listing:
 
         Args:
             ref: its name, its id or the beginning of it; the number of a row of what was shown
-                last; or a row of such a frame itself.
+                last, which goes before a name of up to three digits; or a row of such a frame.
 
         Raises:
             NotFound: there is none; the message tells the nearest names.
             InvalidRequest: it is none of these.
         """
-        if not isinstance(ref, (str, int)):
-            ref = _of_row(ref)
+        text = (str(ref) if isinstance(ref, (str, int)) else _of_row(ref)).strip()
+        if text.isdecimal() and len(text) < _DIGITS and int(text) < len(self._shown):
+            return self._in_row(int(text))
         try:
-            return self._session.store_now(lambda history: history.conversation(str(ref)))
+            return self._stored(text)
         except NotFound:
-            row = str(ref).strip()
-            if not (row.isdecimal() and int(row) < len(self._shown)):
+            if not text.isdecimal() or not self._shown:
                 raise
-            id = self._shown[int(row)]
-        return self._session.store_now(lambda history: history.conversation(id))
+            return self._in_row(int(text))
+
+    def _stored(self, ref: str) -> ConversationRecord:
+        return self._session.store_now(lambda history: history.conversation(ref))
+
+    def _in_row(self, row: int) -> ConversationRecord:
+        if row >= len(self._shown):
+            raise NotFound(f"the last list has {_counted(len(self._shown), 'row')}, from 0 on")
+        try:
+            return self._stored(self._shown[row])
+        except NotFound:
+            raise NotFound(f"row {row} was deleted: list again") from None
 
     def changed(self, record: ConversationRecord) -> None:
         """Takes a changed record into the conversation that is open, where it is."""
@@ -120,3 +130,6 @@ def _of_row(row: Any) -> str:
 
 
 _IDS = ("conversation", "id")
+
+_DIGITS = 4
+"""From so many on, digits may be the beginning of an id."""

@@ -2,19 +2,23 @@
 
 A spreadsheet runs a cell that begins with a sign such as `=`. Text that does is written with an
 apostrophe before it, and so is text that begins with an apostrophe: so one can always be taken
-away again.
+away again. Where semicolons or tabs part cells, as in much of Europe, a cell may begin in the
+middle of a text: behind each of these and each line end, a sign has an apostrophe before it too,
+and one more where it has some.
 """
 
 from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from chat_magics.errors import InvalidRequest
+from chat_magics.export.files import path_text
 from chat_magics.export.rows import messages_of
 from chat_magics.export.transcript import Transcript
 from chat_magics.frames import SCHEMA, to_frame
@@ -28,6 +32,11 @@ _RUN = tuple("=+-@\t\r\n＝＋－＠")
 """What a cell that a spreadsheet runs begins with, in wide letters too."""
 
 _APOSTROPHE = "'"
+
+# With quotes around it, a sign runs as well.
+_SIGN_WITHIN = "'*\"*[=+\\-@＝＋－＠]"
+_TO_GUARD = re.compile(f"(?<=[;\\t\\r\\n])(?={_SIGN_WITHIN})")
+_GUARDED = re.compile(f"(?<=[;\\t\\r\\n])'(?={_SIGN_WITHIN})")
 
 _COLUMNS = SCHEMA["messages"]
 
@@ -46,7 +55,8 @@ def _cell(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, str):
         text = value.replace("\0", "\ufffd")  # no reader of CSV takes a NUL
-        return _APOSTROPHE + text if text.startswith((*_RUN, _APOSTROPHE)) else text
+        guarded = _TO_GUARD.sub(_APOSTROPHE, text)
+        return _APOSTROPHE + guarded if text.startswith((*_RUN, _APOSTROPHE)) else guarded
     return value
 
 
@@ -64,24 +74,25 @@ def read_csv(path: str | os.PathLike[str]) -> DataFrame:
     """
     import pandas as pd
 
+    text = path_text(path)
     names = [column.name for column in _COLUMNS]
     try:
         # As text, and pandas' own reader: that of the standard library has a limit for long cells.
         cells = pd.read_csv(
-            Path(path).expanduser(), dtype=str, keep_default_na=False, encoding="utf-8-sig"
+            Path(text).expanduser(), dtype=str, keep_default_na=False, encoding="utf-8-sig"
         )
     except (OSError, ValueError) as problem:
         line = " ".join(str(problem).split())
-        raise InvalidRequest(f"{os.fspath(path)!r} cannot be read: {line}") from problem
+        raise InvalidRequest(f"{text!r} cannot be read: {line}") from problem
     if list(cells.columns) != names:
-        raise InvalidRequest(f"{os.fspath(path)!r} has other columns than exported messages")
+        raise InvalidRequest(f"{text!r} has other columns than exported messages")
     try:
         values = {
             column.name: [_value(cell, column.dtype) for cell in cells[column.name]]
             for column in _COLUMNS
         }
     except ValueError as problem:
-        raise InvalidRequest(f"{os.fspath(path)!r} was changed: {problem}") from None
+        raise InvalidRequest(f"{text!r} was changed: {problem}") from None
     values["content"] = [text or "" for text in values["content"]]
     return to_frame("messages", values)
 
@@ -90,7 +101,7 @@ def _value(cell: str, dtype: str) -> Any:
     if cell == "":
         return None
     if dtype == "string":
-        return cell.removeprefix(_APOSTROPHE)
+        return _GUARDED.sub("", cell.removeprefix(_APOSTROPHE))
     if dtype == "boolean":
         return {"True": True, "False": False}.get(cell)
     if dtype.startswith("datetime"):

@@ -11,10 +11,22 @@ from pathlib import Path
 
 from chat_magics.errors import InvalidRequest
 
-__all__ = ["checked_target", "whole_file"]
+__all__ = ["checked_target", "path_text", "whole_file"]
 
 _MODE = 0o666
 """Less the umask, as for any file that a person saves: exports are there to be shared."""
+
+
+def path_text(path: object) -> str:
+    """The path that was given, as text.
+
+    Raises:
+        InvalidRequest: it is no path.
+    """
+    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+    if not isinstance(text, str):
+        raise InvalidRequest(f"a file is named by a path, and not by {type(path).__name__}")
+    return text
 
 
 def checked_target(target: str | os.PathLike[str], *, force: bool) -> Path:
@@ -25,10 +37,10 @@ def checked_target(target: str | os.PathLike[str], *, force: bool) -> Path:
         force: a file that is there may be replaced.
 
     Raises:
-        InvalidRequest: it is a folder or a device, its folder is missing, or there is a file and
-            not `force`.
+        InvalidRequest: it is no path, a folder or a device, its folder is missing, or there is a
+            file and not `force`.
     """
-    text = os.fspath(target)
+    text = path_text(target)
     try:
         path = Path(text).expanduser()
         if not text.strip() or not path.name:

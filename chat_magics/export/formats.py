@@ -52,7 +52,7 @@ def chosen_format(path: Path | None, name: str | None) -> str:
         ('markdown', 'markdown')
     """
     if name is not None:
-        asked = name.lower().removeprefix(".")
+        asked = str(name).lower().removeprefix(".")
         found = asked if asked in FORMATS else format_of_ending(Path(f"x.{asked}"))
         if found is None:
             raise InvalidRequest(f"unknown format {name!r}: choose {_or(FORMATS)}")

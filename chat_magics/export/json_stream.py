@@ -56,12 +56,13 @@ def _elements(text: _Scanner) -> Iterator[Any]:
 
 
 class _Scanner:
-    """The part of the file that is in memory, and how far it was read."""
+    """The part of the file that is in memory, the line it begins in, and how far it was read."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
         self._text = ""
         self._at = 0
+        self._line = 1
         self._decode = json.JSONDecoder().raw_decode
 
     def passes(self, mark: str) -> bool:
@@ -89,10 +90,12 @@ class _Scanner:
         while True:
             try:
                 value, end = self._decode(self._text, self._at)
-            except ValueError as problem:
+            except json.JSONDecodeError as problem:
+                line = self._line + self._text.count("\n", 0, problem.pos)
                 if self._more():
                     continue
-                raise ValueError(f"it is damaged: {problem}") from None
+                said = problem.msg.removesuffix(" starting at")
+                raise ValueError(f"it is damaged in line {line}: {said}") from None
             # A number at the very end of what is in memory may go on.
             if end < len(self._text) or not self._more():
                 self._at = end
@@ -110,6 +113,7 @@ class _Scanner:
     def _more(self) -> bool:
         """Reads on, in pieces that grow with the value, so that a long one is not tried often."""
         piece = self._file.read(max(_PIECE, len(self._text) - self._at))
+        self._line += self._text.count("\n", 0, self._at)
         self._text = self._text[self._at :] + piece
         self._at = 0
         return bool(piece)

@@ -17,6 +17,7 @@ from chat_magics.export import (
     notebook_file,
     openai_archive,
 )
+from chat_magics.export.files import path_text
 from chat_magics.export.formats import FORMATS, format_of_ending
 from chat_magics.export.transcript import Transcript, Unread
 
@@ -25,6 +26,8 @@ __all__ = ["Loaded", "load"]
 Parts = Iterator[Transcript | Unread]
 
 _HEAD = 65_536  # bytes
+
+_ZIP = b"PK\x03\x04"
 
 
 class _Reader(NamedTuple):
@@ -100,20 +103,23 @@ def load(path: str | os.PathLike[str], format: str | None = None) -> Loaded:
 
 
 def _opened(path: str | os.PathLike[str]) -> tuple[Path, bytes]:
-    text = os.fspath(path)
+    text = path_text(path)
     try:
         file = Path(text).expanduser()
         if file.exists() and not file.is_file():
             raise InvalidRequest(f"{file} is no file: name one")
         with file.open("rb") as opened:
-            return file, opened.read(_HEAD)
+            head = opened.read(_HEAD)
     except (OSError, RuntimeError, ValueError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else str(problem)
         raise InvalidRequest(f"{text!r} cannot be read: {reason}") from None
+    if head.startswith(_ZIP):
+        raise InvalidRequest(f"{file} is a ZIP file: unpack it and import conversations.json")
+    return file, head
 
 
 def _known(format: str) -> str:
-    asked = format.lower().removeprefix(".")
+    asked = str(format).lower().removeprefix(".")
     name = asked if asked in _READERS else format_of_ending(Path(f"x.{asked}"))
     if name not in _READERS:
         *most, last = _READERS

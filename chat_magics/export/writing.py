@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, TextIO, get_args
 
 from chat_magics.errors import InvalidRequest
 from chat_magics.export import (
@@ -18,7 +18,7 @@ from chat_magics.export import (
     parquet_file,
 )
 from chat_magics.export.cleaning import MASK, Cleaner
-from chat_magics.export.files import checked_target, whole_file
+from chat_magics.export.files import checked_target, path_text, whole_file
 from chat_magics.export.formats import chosen_format
 from chat_magics.export.notebook_file import Prompts
 from chat_magics.export.transcript import Transcript
@@ -67,7 +67,10 @@ def export(
     secrets: Sequence[str] = (),
     prompts: Prompts = "cells",
 ) -> Exported:
-    """Write conversations; owner, origin, secrets and places of this machine stay here.
+    """Write conversations; owner, origin and places of this machine stay here.
+
+    Keys that stand in the text are replaced only where `secrets` names them; without it nothing
+    is. `Conversation.export` names those that its session knows.
 
     Args:
         transcripts: taken one after the other, so that they need not all be in memory.
@@ -75,7 +78,7 @@ def export(
         format: a name of `FORMATS` or an ending; None goes by the ending of the path, and takes
             Markdown where there is no path.
         force: replace a file that is there.
-        secrets: values, such as keys, that are replaced wherever they stand.
+        secrets: values, such as keys, that are replaced wherever they stand; none where empty.
         prompts: in a notebook, as cells that ask again when they are run, or as text.
 
     Raises:
@@ -87,8 +90,12 @@ def export(
         >>> export([], page, format="json").conversations, "chat_magics" in page.getvalue()
         (0, True)
     """
+    if not isinstance(transcripts, Iterable):
+        raise InvalidRequest("export takes a list of transcripts, or what gives them in turn")
+    if prompts not in get_args(Prompts):
+        raise InvalidRequest(f"prompts are written as cells or as markdown, and not as {prompts!r}")
     stream = _stream(target)
-    path = None if stream else Path(os.fspath(target))  # type: ignore[arg-type]  # no stream
+    path = None if stream else Path(path_text(target))
     name = chosen_format(path, format)
     outgoing = _Outgoing(transcripts, Cleaner(secrets), inline=name != "json")
     if name == "parquet":
@@ -98,7 +105,7 @@ def export(
             raise InvalidRequest("Parquet cannot be printed: name a file")
         _write_text(name, outgoing, stream, prompts)
         return outgoing.report(None, name)
-    checked = checked_target(os.fspath(target), force=force)  # type: ignore[arg-type]  # no stream
+    checked = checked_target(path_text(target), force=force)
     with whole_file(checked, force=force) as temporary:
         if name == "parquet":
             parquet_file.write(outgoing, temporary)
@@ -111,9 +118,9 @@ def export(
 
 
 def _stream(target: str | os.PathLike[str] | TextIO) -> TextIO | None:
-    if isinstance(target, (str, os.PathLike)):
-        return sys.stdout if os.fspath(target) == "-" else None
-    return target
+    if hasattr(target, "write"):
+        return target  # type: ignore[return-value]  # a path has no write
+    return sys.stdout if path_text(target) == "-" else None
 
 
 def _write_text(name: str, outgoing: _Outgoing, out: TextIO, prompts: Prompts) -> None:

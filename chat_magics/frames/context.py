@@ -10,7 +10,7 @@ from ..errors import InvalidRequest
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["exchanges_in"]
+__all__ = ["exchanges_in", "row_named"]
 
 NEEDED = ("exchange", "role", "content")
 
@@ -41,19 +41,30 @@ def exchanges_in(frame: DataFrame) -> dict[str, dict[str, str]]:
     last = None
     for row, (exchange, role, content) in enumerate(_rows(frame)):
         _check(row, exchange, role, content)
-        if exchange != last and exchange in found:
-            raise InvalidRequest(
-                f"row {row}: the messages of exchange {exchange[:8]} are not together: "
-                "move the prompt and its reply as one"
-            )
         messages = found.setdefault(exchange, {})
+        where = row_named(row, messages.get("user", content))
+        if exchange != last and messages:
+            raise InvalidRequest(
+                f"{where}: its prompt and its reply are not together: move them as one"
+            )
         if role in messages:
-            raise InvalidRequest(f"row {row}: the {role} message of {exchange[:8]} stands twice")
+            raise InvalidRequest(f"{where}: this {role} message stands twice")
         if role == "user" and messages:
-            raise InvalidRequest(f"row {row}: the reply of {exchange[:8]} stands before its prompt")
+            raise InvalidRequest(f"{where}: its reply stands before the prompt")
         messages[role] = content
         last = exchange
     return found
+
+
+def row_named(row: int, prompt: str) -> str:
+    """A row as a person finds it: its number and how its prompt begins.
+
+    Example:
+        >>> row_named(3, "Why does a left join make more rows than there were before?")
+        'row 3 («Why does a left join make more rows tha…»)'
+    """
+    line = " ".join(prompt.split())
+    return f"row {row} («{line if len(line) <= 40 else line[:39] + '…'}»)"
 
 
 def _rows(frame: DataFrame) -> Any:

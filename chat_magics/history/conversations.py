@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Select, and_, insert, select, update
 from chat_magics.errors import InvalidRequest, NotFound
 from chat_magics.history.exchange import ConversationRecord, Exchange, PathMoved, now
 from chat_magics.history.expressions import owned_by
+from chat_magics.history.given import text_given
 from chat_magics.history.schema import conversations as table
 from chat_magics.history.schema import removed
 
@@ -23,6 +24,7 @@ __all__ = [
     "add",
     "by_ref",
     "change",
+    "chosen_name",
     "get",
     "latest",
     "locked",
@@ -49,11 +51,25 @@ def new_record(owner: str, name: str | None, origin: str) -> ConversationRecord:
     return ConversationRecord(
         id=uuid.uuid4().hex,
         owner=owner,
-        name=None if name is None else usable_name(name),
+        name=None if name is None else chosen_name(name),
         created=moment,
         used=moment,
         origin=origin,
     )
+
+
+def chosen_name(name: str) -> str:
+    """The name that a person gives now, without blanks around it.
+
+    Raises:
+        InvalidRequest: it cannot be one, or is a number, which is for the rows of a list.
+    """
+    usable = usable_name(name)
+    if usable.isdecimal():
+        raise InvalidRequest(
+            f"{usable!r} is no name: numbers are for the rows of a list; add a word to it"
+        )
+    return usable
 
 
 def usable_name(name: str) -> str:
@@ -62,9 +78,7 @@ def usable_name(name: str) -> str:
     Raises:
         InvalidRequest: nothing is left, or it is too long or not printable.
     """
-    if not isinstance(name, str):
-        raise InvalidRequest(f"A conversation's name is text, not {type(name).__name__}")
-    name = name.strip()
+    name = text_given("a name", name).strip()
     if not name:
         raise InvalidRequest("A conversation's name cannot be empty: give it a word or two")
     if len(name) > NAME_CHARS or not name.isprintable():
@@ -156,9 +170,7 @@ def by_ref(connection: Connection, owner: str, ref: str) -> ConversationRecord:
         InvalidRequest: several ids begin so.
         NotFound: none is called so.
     """
-    if not isinstance(ref, str):
-        raise NotFound(f"a conversation is named by text, not by {type(ref).__name__}")
-    ref = ref.encode("utf-8", "replace").decode().strip()  # half a surrogate is no name
+    ref = text_given("what names a conversation", ref).strip()
     named = _records(connection, _owned(owner).where(table.c.name == ref))
     if named:
         return named[0]

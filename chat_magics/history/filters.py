@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 from chat_magics.errors import InvalidRequest
 from chat_magics.history.exchange import Status, Surface
 from chat_magics.history.expressions import answering_model, owned_by
+from chat_magics.history.given import text_given
 from chat_magics.history.schema import exchanges as table
 
 __all__ = ["ALL_OWNERS", "Filter", "FilterFields", "Moment", "moment_of"]
@@ -80,7 +81,8 @@ class Filter:
 
     def __post_init__(self) -> None:
         for field in ("model", "owner", "status", "surface", "text"):
-            _check_text(field, getattr(self, field))
+            if (value := getattr(self, field)) is not None:
+                text_given(field, value)
         _check_choice("status", self.status, get_args(Status))
         _check_choice("surface", self.surface, get_args(Surface))
         moment_of("since", self.since)
@@ -187,11 +189,6 @@ def _written(text: str) -> datetime:
     return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
 
 
-def _check_text(field: str, value: object) -> None:
-    if value is not None and not isinstance(value, str):
-        raise InvalidRequest(f"{field} is a text, and not {value!r}")
-
-
 def _check_choice(field: str, value: str | None, known: Sequence[str]) -> None:
     if value is not None and value not in known:
         raise InvalidRequest(f"No {field} {value!r}: choose {', '.join(known)}")
@@ -206,6 +203,7 @@ def _ids(field: str, value: str | Iterable[str] | None) -> tuple[str, ...] | Non
     found = list(value) if isinstance(value, Iterable) else [None]
     if not all(isinstance(id, str) and "\x00" not in id for id in found):
         raise InvalidRequest(f"{field} takes ids, as the frames have them: one or a list of them")
+    text_given(field, "".join(found))
     return tuple(dict.fromkeys(found))
 
 

@@ -94,7 +94,7 @@ class History(FrameReading, Keeping):
             origin: what it belongs to; `latest` finds it by that.
 
         Raises:
-            InvalidRequest: the name is empty or taken.
+            InvalidRequest: the name is empty, a number, or taken.
         """
         return self.add(self.new_conversation(name, origin))
 

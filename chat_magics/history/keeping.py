@@ -21,6 +21,7 @@ from chat_magics.history import (
 from chat_magics.history.arrivals import Arrival
 from chat_magics.history.exchange import ConversationRecord, Exchange
 from chat_magics.history.filters import Filter, FilterFields
+from chat_magics.history.given import text_given
 from chat_magics.history.resilient import ResilientStore
 from chat_magics.history.search_query import read_query
 
@@ -80,19 +81,20 @@ class Keeping:
         """Give a stored conversation a name; None takes its name away.
 
         Raises:
-            InvalidRequest: the name is empty or taken.
+            InvalidRequest: the name is empty, a number, or taken.
             NotFound: no conversation of this id is stored.
         """
-        usable = None if name is None else conversations.usable_name(name)
+        usable = None if name is None else conversations.chosen_name(name)
         return self._change(id, name=usable)
 
     def set_title(self, id: str, title: str) -> ConversationRecord:
         """Set what a conversation is shown as.
 
         Raises:
+            InvalidRequest: it is no text.
             NotFound: no conversation of this id is stored.
         """
-        return self._change(id, title=title)
+        return self._change(id, title=text_given("a title", title))
 
     def tag(self, id: str, *tags: str) -> ConversationRecord:
         """Add tags to a stored conversation.
@@ -182,7 +184,8 @@ class Keeping:
 
 
 def _usable_tag(tag: str) -> str:
-    if not tag or len(tag) > TAG_CHARS or not tag.isprintable() or "," in tag or " " in tag:
+    word = isinstance(tag, str) and tag.isprintable() and "," not in tag and " " not in tag
+    if not word or not 1 <= len(tag) <= TAG_CHARS:
         raise InvalidRequest(
             f"A tag is one word of at most {TAG_CHARS} characters, without blanks and commas"
         )

@@ -10,13 +10,13 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 from typing_extensions import Unpack
 
-from chat_magics.errors import InvalidRequest
 from chat_magics.frames import SCHEMA, from_arrow, in_time_order, to_frame
 from chat_magics.frames.messages import message_batch, message_columns, messages_in_order
 from chat_magics.history import bulk, exchanges, rows, statistics, summaries
 from chat_magics.history.engines import read_only_engine
 from chat_magics.history.exchange import Exchange
 from chat_magics.history.filters import Filter, FilterFields
+from chat_magics.history.given import number_given
 from chat_magics.history.resilient import ResilientStore
 from chat_magics.history.schema import exchanges as table
 
@@ -103,8 +103,8 @@ class FrameReading:
             InvalidRequest: a field is not known, or its value makes no sense.
         """
         wanted = Filter.of(filter)
-        if limit is not None and limit < 1:
-            raise InvalidRequest("limit is a number of conversations: 1 or more")
+        if limit is not None:
+            limit = number_given("limit", limit, of="conversations")
         found = self._aside(
             lambda connection: summaries.columns(connection, wanted, self.owner, limit)
         )
@@ -142,8 +142,7 @@ class FrameReading:
             InvalidRequest: a field is not known, or its value makes no sense.
         """
         wanted = Filter.of(filter)
-        if at_once < 1:
-            raise InvalidRequest("at_once is a number of exchanges: 1 or more")
+        at_once = number_given("at_once", at_once, of="exchanges")
         names = [column.name for column in table.c]
         found = self._rows(list(table.c), wanted, at_once)
         return (exchanges.from_row(dict(zip(names, row, strict=True))) for row in found)

@@ -12,6 +12,7 @@ from chat_magics.errors import InvalidRequest, NotFound
 from chat_magics.history import conversations as talks
 from chat_magics.history import search_index
 from chat_magics.history.filters import ALL_OWNERS, Filter
+from chat_magics.history.given import number_given
 from chat_magics.history.schema import conversations, exchanges, indexed
 from chat_magics.history.search_query import Query
 from chat_magics.history.search_rank import Hit, looked_at, ranked
@@ -57,8 +58,7 @@ def find(
         InvalidRequest: the limit is not one, or the value of a field makes no sense.
         StoreError: this SQLite has no full-text search.
     """
-    if not 1 <= limit <= RANKED:
-        raise InvalidRequest(f"limit is a number of rows, 1 to {RANKED:,}, and not {limit}")
+    limit = number_given("limit", limit, of="rows", most=RANKED)
     if search_index.is_behind(connection):
         return None
     search_index.check_usable(connection)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chat_magics.errors import InvalidRequest
+from chat_magics.history.given import text_given
 from chat_magics.history.search_words import words
 
 __all__ = ["Query", "Role", "Term", "read_query"]
@@ -94,7 +95,7 @@ def read_query(text: str) -> Query:
     """The query that somebody typed.
 
     Raises:
-        InvalidRequest: it holds no word, or too many, or a role that is none.
+        InvalidRequest: it is no text, holds no word or too many, or a role that is none.
 
     Example:
         >>> read_query('"left join" model:gpt').fields
@@ -102,6 +103,8 @@ def read_query(text: str) -> Query:
         >>> [(term.words, term.literal) for term in read_query("colour C++").terms]
         [(('colour',), None), (('c',), 'c++')]
     """
+    if not isinstance(text, str):
+        text_given("what is searched for", text)
     terms: dict[Term, None] = {}
     fields: list[tuple[str, str]] = []
     for piece in _PIECE.finditer(text):
@@ -146,6 +149,8 @@ def _role(values: list[str]) -> Role | None:
     roles = {value.casefold() for value in values}
     if not roles:
         return None
+    if len(roles) > 1:
+        raise InvalidRequest("role: takes one role only: user or assistant; leave it out for both")
     if roles == {"user"}:
         return "user"
     if roles == {"assistant"}:

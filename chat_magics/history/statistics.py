@@ -63,7 +63,7 @@ def group_of(by: str | None) -> Column | None:
     """
     if by is None:
         return None
-    if by not in GROUPS:
+    if not isinstance(by, str) or by not in GROUPS:
         raise InvalidRequest(f"No statistics by {by!r}: choose {', '.join(GROUPS)}")
     return GROUPS[by]
 

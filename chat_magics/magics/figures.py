@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -27,17 +28,27 @@ def stats(session: Session, line: str) -> DataFrame:
     if not everything:
         chosen = Conversation.open(name, session=session) if name else session.conversation
         filters["conversation"] = chosen.id
+    titles = _titles(session) if parsed.by == "conversation" else {}
     if parsed.plot:
-        _plot(session, parsed.by, filters)
+        _plot(session, parsed.by, filters, titles)
     found = session.history.stats(by=parsed.by, **filters)
     if parsed.by is not None:
-        return found
+        from ..frames.shown import shown
+
+        return shown("stats", found, titles)
     from ..frames import readable
 
     return readable(found)
 
 
-def _plot(session: Session, by: str | None, filters: dict[str, Any]) -> None:
+def _titles(session: Session) -> dict[str, str]:
+    records = session.history.load_conversations(limit=None)
+    return {record.id: record.name or record.title or record.id[:8] for record in records}
+
+
+def _plot(
+    session: Session, by: str | None, filters: dict[str, Any], titles: Mapping[str, str]
+) -> None:
     from IPython.display import display
 
     from .. import plots
@@ -49,5 +60,5 @@ def _plot(session: Session, by: str | None, filters: dict[str, Any]) -> None:
     elif by == "day":
         picture = plots.over_time(history.stats(by="day", **filters))
     else:
-        picture = plots.by_group(history.stats(by=by, **filters))
+        picture = plots.by_group(history.stats(by=by, **filters), titles=titles)
     display(picture)  # type: ignore[no-untyped-call]

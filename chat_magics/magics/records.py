@@ -12,6 +12,7 @@ from IPython.core.error import UsageError
 from ..conversation import Conversation, Session
 from ..display.show import printable
 from ..frames.shown import shown
+from ..history.filters import Filter
 from . import lines
 from .arguments import words_of
 
@@ -24,7 +25,9 @@ __all__ = ["conversations", "history", "search"]
 
 
 def _filters(parsed: argparse.Namespace) -> dict[str, Any]:
+    """The filters of a line, checked before anything is printed or read."""
     given = {name: getattr(parsed, name) for name in lines.FILTERS}
+    Filter(**given)
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -134,6 +137,8 @@ def _delete(session: Session, words: list[str]) -> None:
 def _confirmed(question: str) -> bool:
     try:
         return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except KeyboardInterrupt:
+        raise UsageError("Nothing was deleted.") from None
     except (EOFError, RuntimeError, NotImplementedError):
         raise UsageError(f"{question}: nobody can be asked here; add --yes") from None
 

@@ -67,7 +67,7 @@ def with_measures(frame: pd.DataFrame, names: Iterable[str] | None = None) -> pd
     import pandas as pd  # costs half a second; a text alone is measured without
 
     wanted = _wanted(names)
-    if "content" not in frame:
+    if "content" not in getattr(frame, "columns", ()):
         raise InvalidRequest("Measures are taken of a column content: give history.messages().")
     texts = [measure(text) if isinstance(text, str) else None for text in frame["content"]]
     measured: pd.DataFrame = frame.copy()
@@ -81,7 +81,7 @@ def with_measures(frame: pd.DataFrame, names: Iterable[str] | None = None) -> pd
 def _wanted(names: Iterable[str] | None) -> list[str]:
     if isinstance(names, str):
         names = [names]
-    wanted = list(MEASURES if names is None else names)
+    wanted = list(MEASURES if names is None else names if isinstance(names, Iterable) else [names])
     for name in wanted:
         if name not in MEASURES:
             raise InvalidRequest(f"There is no measure {name!r}. There are {', '.join(MEASURES)}.")

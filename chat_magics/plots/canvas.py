@@ -21,6 +21,8 @@ __all__ = [
     "Drawing",
     "counted",
     "drawn",
+    "fonts",
+    "given",
     "hatched",
     "known_costs",
     "legend",
@@ -38,6 +40,23 @@ SMALL = 9.5
 """Points; the least size of text."""
 
 _LARGE = 11.5
+_EASTERN = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Source Han Sans SC",
+    "PingFang SC",
+    "Hiragino Sans",
+    "Apple SD Gothic Neo",
+    "Microsoft YaHei",
+    "Yu Gothic",
+    "Malgun Gothic",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Droid Sans Fallback",
+    "Arial Unicode MS",
+)
+"""Fonts with Chinese, Japanese or Korean letters that systems come with."""
+
 _NOTHING = "Nothing yet: no exchange to show."
 
 Drawing = Callable[["FigureBase", "pd.DataFrame"], str]
@@ -63,6 +82,20 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def given(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame that was given.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    if not hasattr(frame, "columns"):
+        raise InvalidRequest(
+            f"A plot is made of a frame, as history.stats(by=…) gives it, not of "
+            f"{type(frame).__name__}."
+        )
+    return frame
+
+
 def needs(frame: pd.DataFrame, columns: Iterable[str], by: str = "model") -> None:
     """Refuses a frame that lacks columns.
 
@@ -74,15 +107,15 @@ def needs(frame: pd.DataFrame, columns: Iterable[str], by: str = "model") -> Non
     Raises:
         InvalidRequest: names what is missing.
     """
-    missing = [name for name in columns if name not in frame]
+    missing = [name for name in columns if name not in given(frame)]
     if missing:
-        given = f"give history.stats(by={by!r})"
-        raise InvalidRequest(f"This plot needs the columns {', '.join(missing)}: {given}.")
+        wanted = f"give history.stats(by={by!r})"
+        raise InvalidRequest(f"This plot needs the columns {', '.join(missing)}: {wanted}.")
 
 
 def drawn(figure: Figure, drawing: Drawing, frame: pd.DataFrame) -> Plot:
     """The plot of a frame; of an empty one, the words that there is nothing yet."""
-    if frame.empty:
+    if given(frame).empty:
         figure.set_size_inches(figure.get_figwidth(), 1.0)
         figure.text(0.5, 0.5, _NOTHING, ha="center", va="center", color=GREY, fontsize=_LARGE)
         return Plot(figure, _NOTHING)
@@ -184,6 +217,17 @@ def legend(axes: Axes, columns: int = 2) -> None:
         handlelength=1.4,
         columnspacing=1.2,
     )
+
+
+def fonts() -> list[str]:
+    """Font families for what people write: the usual one, and those of eastern Asia that are here.
+
+    One that is missing would be warned of at each text.
+    """
+    from matplotlib.font_manager import fontManager
+
+    here = {font.name for font in fontManager.ttflist}
+    return ["sans-serif", *(name for name in _EASTERN if name in here)]
 
 
 def numbers(values: pd.Series[float], missing: float = math.nan) -> list[float]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chat_magics.errors import InvalidRequest
-from chat_magics.plots.canvas import needs, numbers
+from chat_magics.plots.canvas import fonts, needs, numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
@@ -51,17 +51,20 @@ class Groups:
     def label(self, axes: Axes) -> None:
         """Makes the y axis one of names, the first at the top."""
         shown = [_short(name) for name in self.names]
-        axes.set_yticks(range(len(shown)), labels=shown, parse_math=False)
+        axes.set_yticks(range(len(shown)), labels=shown, parse_math=False, family=fonts())
         axes.set_ylim(len(self.names) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
 
 
-def groups(frame: pd.DataFrame, columns: Sequence[str]) -> Groups:
+def groups(
+    frame: pd.DataFrame, columns: Sequence[str], titles: Mapping[str, str] | None = None
+) -> Groups:
     """The groups of `history.stats(by=…)`, whose first column names them.
 
     Args:
         frame: not empty.
         columns: that will be drawn.
+        titles: for a reader, of names that are ids.
 
     Raises:
         InvalidRequest: the statistics are not grouped, or are by day, or lack columns.
@@ -71,7 +74,8 @@ def groups(frame: pd.DataFrame, columns: Sequence[str]) -> Groups:
     if by in ("messages", "day"):
         raise InvalidRequest('This plot is for groups: give history.stats(by="model").')
     best = frame.sort_values("exchanges", ascending=False, kind="stable").head(_MOST)
-    names = tuple(name if isinstance(name, str) and name else "unknown" for name in best[by])
+    named = (name if isinstance(name, str) and name else "unknown" for name in best[by])
+    names = tuple((titles or {}).get(name, name) for name in named)
     return Groups(by, names, best, len(frame))
 
 

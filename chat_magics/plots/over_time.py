@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 _WIDTH = 7.2
+_ONE = {"retries": "retry", "errors": "error"}
 
 
 def tokens_and_cost(by_day: pd.DataFrame) -> Plot:
@@ -179,7 +180,8 @@ def draw_retries_and_errors(figure: FigureBase, frame: pd.DataFrame) -> str:
         total = int(sum(counts))
         if not total:
             note(axes, f"no {column}")
-        told.append(f"{total:,} {column}{over.most(counts)}" if total else f"no {column}")
+        named = _ONE[column] if total == 1 else column
+        told.append(f"{total:,} {named}{over.most(counts)}" if total else f"no {column}")
     over.date(both[-1])
     figure.align_ylabels(both)
     heading = f"Retries and errors by {over.unit}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,9 +50,13 @@ class Plot:
         Raises:
             InvalidRequest: another ending, a file that is there, a folder that is not.
         """
-        from chat_magics.export.files import checked_target, whole_file  # loads the formats
+        from chat_magics.export.files import (  # loads the formats
+            checked_target,
+            path_text,
+            whole_file,
+        )
 
-        ending = Path(target).suffix.removeprefix(".").lower()
+        ending = Path(path_text(target)).suffix.removeprefix(".").lower()
         if ending not in _FORMATS:
             endings = ", ".join(f".{each}" for each in _FORMATS)
             raise InvalidRequest(f"A plot is saved as {endings}: let the file's name end in one.")
@@ -68,8 +73,11 @@ class Plot:
 
     def _draw(self, file: Any, kind: str) -> None:
         dpi = _DENSITY * self.figure.dpi
-        # Colours as they are here, whatever the person's matplotlib settings say of saving.
-        self.figure.savefig(file, format=kind, dpi=dpi, facecolor="none", edgecolor="none")
+        with warnings.catch_warnings():
+            # A letter that no font here has is drawn as a box; a line for each says no more.
+            warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+            # Colours as they are here, whatever the person's matplotlib settings say of saving.
+            self.figure.savefig(file, format=kind, dpi=dpi, facecolor="none", edgecolor="none")
 
     def _repr_mimebundle_(
         self, include: Sequence[str] | None = None, exclude: Sequence[str] | None = None
