@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.voila import CHROMIUM, FLAGS, TEMPLATE_LINKS
+from tests.chromium import launched
+from tests.voila import TEMPLATE_LINKS
 
 from .app_server import Served
 
@@ -20,9 +20,8 @@ __all__ = ["browser", "loaded", "needed"]
 @contextmanager
 def browser() -> Iterator[Browser]:
     """A Chromium without a window."""
-    executable = next(found for program in CHROMIUM if (found := shutil.which(program)))
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        chromium = launched(playwright.chromium)
         yield chromium
         chromium.close()
 

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.app_server import AppServer
 from tests.chat_server import ChatServer
+from tests.chromium import patient
 from tests.lab import HERE
 
 __all__ = [
@@ -154,8 +155,8 @@ class AppPage:
 @contextmanager
 def visitor(browser: Browser, width: int = 1180, height: int = 900) -> Iterator[BrowserContext]:
     """A person: a browser with cookies of its own."""
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, accept_downloads=True
+    context = patient(
+        browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
     )
     yield context
     context.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,14 +18,12 @@ from urllib.request import urlopen
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from typing_extensions import Self
 
+from tests.chromium import chromium, patient
 from tests.closing import Closing
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-# Without these Chromium looks for its maker's hosts at each start.
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 HERE = re.compile(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:")
 IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
 NOTHING_RUNS = (
@@ -132,13 +129,13 @@ class Sheet:
         expect(self.page.locator(".jp-Notebook .jp-CodeCell").nth(number)).to_have_class(ACTIVE)
         expect(self.page.locator(".jp-Notebook:focus-within")).to_have_count(1)
         self.page.keyboard.press("Control+Enter")
-        expect(prompt).not_to_have_text(before, timeout=60_000)
+        expect(prompt).not_to_have_text(before)
         if wait:
             self.wait_idle()
 
     def wait_idle(self) -> None:
         """Waits until no cell runs."""
-        self.page.wait_for_function(NOTHING_RUNS, timeout=60_000)
+        self.page.wait_for_function(NOTHING_RUNS)
 
     def output(self, number: int) -> str:
         """The visible text of a cell's output."""
@@ -156,19 +153,16 @@ def opened(lab: Lab, name: str, *, width: int = 1180, alone: bool = False) -> It
         width: of the browser's page, in pixels.
         alone: without tabs and side panels, JupyterLab's simple interface.
     """
-    executable = next(found for program in CHROMIUM if (found := shutil.which(program)))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        page = browser.new_page(viewport={"width": width, "height": 1000})
+    with chromium() as browser:
+        page = patient(browser.new_page(viewport={"width": width, "height": 1000}))
         sheet = Sheet(page)
         page.on("console", lambda m: sheet.errors.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: sheet.errors.append(str(error)))
         page.on("request", lambda r: None if HERE.match(r.url) else sheet.outside.append(r.url))
         page.goto(f"{lab.url}/{'doc' if alone else 'lab'}/tree/{name}?reset")
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell")
         page.get_by_text(re.compile(r"\| Idle$")).wait_for(timeout=60_000)
         yield sheet
-        browser.close()
 
 
 def _free_port() -> int:

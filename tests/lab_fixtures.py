@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 from tests.chat_server import ChatServer
+from tests.chromium import chromium
 from tests.lab import Lab
-from tests.panel_lab import chromium, lab_with_extension
+from tests.panel_lab import lab_with_extension
 
 __all__ = ["browser", "lab", "model"]
-
-expect.set_options(timeout=60_000)  # five seconds would judge the machine
 
 
 @pytest.fixture(scope="module")

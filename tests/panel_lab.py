@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.chat_server import ChatServer
-from tests.lab import CHROMIUM, FLAGS, HERE, Lab, Sheet
+from tests.chromium import patient
+from tests.lab import HERE, Lab, Sheet
 
 EXTENSION = Path(__file__).parent.parent / "widgets" / "chat_widgets" / "labextension"
 SHOW = "%load_ext chat_magics\nfrom chat_widgets import ChatPanel\npanel = ChatPanel()\npanel"
@@ -31,16 +32,6 @@ def lab_with_extension(folder: Path, model: ChatServer, **more: str) -> Iterator
     settings = {"CHAT_MAGICS_BASE_URL": model.url, "CHAT_MAGICS_MODEL": "test-model"}
     with Lab(folder, JUPYTER_PATH=str(folder / "data"), **settings, **more) as started:
         yield started
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """One browser for the notebooks of a module."""
-    executable = next(found for program in CHROMIUM if (found := shutil.which(program)))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 class Panel:
@@ -160,7 +151,7 @@ def page_of(browser: Browser, width: int = 1180) -> Iterator[Sheet]:
         permissions=["clipboard-read", "clipboard-write"],
         accept_downloads=True,
     )
-    sheet = watched(context.new_page())
+    sheet = watched(patient(context).new_page())
     yield sheet
     context.close()
     assert sheet.outside == []

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
+from tests.chromium import chromium
 from tests.lab import Lab
-from tests.panel_lab import EXTENSION, LONG, Panel, chromium, panel_in
+from tests.panel_lab import EXTENSION, LONG, Panel, panel_in
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 

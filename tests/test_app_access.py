@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 from tests.app_page import AppPage, serving, visiting
 from tests.app_server import AppServer
 from tests.chat_server import ChatServer, Reply, Status
-from tests.panel_lab import chromium
+from tests.chromium import chromium
 from tests.test_panel_access import AXE, DRAWERS, RICH, WIDER
 
 pytestmark = pytest.mark.browser

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from tests.app_page import AppPage, serving, visiting
 from tests.app_server import AppServer
 from tests.chat_server import ChatServer, Reply
-from tests.panel_lab import chromium
+from tests.chromium import chromium
 from tests.talks import CANARY, leaks
 from tests.test_panel_forged import ATTACKER
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 from tests.app_page import AppPage, free_port, kernel_process, serving, visiting
 from tests.app_server import AppServer
 from tests.chat_server import ChatServer, Reply
-from tests.panel_lab import chromium
+from tests.chromium import chromium
 
 pytestmark = pytest.mark.browser
 

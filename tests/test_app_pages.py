@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -22,8 +21,7 @@ from tests.app_page import (
 )
 from tests.app_server import AppServer
 from tests.chat_server import ChatServer, Reply
-from tests.lab import CHROMIUM, FLAGS
-from tests.panel_lab import chromium
+from tests.chromium import chromium, launched, patient
 
 pytestmark = pytest.mark.browser
 
@@ -51,9 +49,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module", autouse=True)
 def left_behind(app: AppServer, browser: Browser) -> psutil.Process:
     """The kernel of a page whose browser died before all tests, without a word to the server."""
-    executable = next(found for program in CHROMIUM if (found := shutil.which(program)))
-    other = browser.browser_type.launch(executable_path=executable, args=FLAGS)
-    page = AppPage(other.new_page(), app)
+    other = launched(browser.browser_type)
+    page = AppPage(patient(other.new_page()), app)
     page.load()
     kernel = kernel_process(app, page.kernel)
     with suppress(Error):

@@ -18,7 +18,8 @@ from playwright.sync_api import expect
 from chat_magics import Session
 from chat_widgets.own_key import OwnKey
 from tests.binder import ROOT, Started, copy_of_the_repository
-from tests.panel_lab import LONG, chromium, page_of
+from tests.chromium import chromium
+from tests.panel_lab import LONG, page_of
 
 PAGE = "voila/render/notebooks/app.ipynb"
 NOTEBOOK = "lab/tree/notebooks/quickstart.ipynb"

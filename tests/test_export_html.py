@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from chat_magics.export import Transcript, export
 from chat_magics.export.neutral import neutral
 from tests.chat_server import ChatServer
+from tests.chromium import chromium, patient
 from tests.export_samples import talk
-from tests.lab import CHROMIUM, FLAGS, Lab, opened
+from tests.lab import Lab, opened
 
 HOSTILE = """Hello
 <script>window.hacked = 1</script>
@@ -77,17 +77,15 @@ def attack(trap: str) -> Transcript:
 @contextmanager
 def page_of(path: Path, **options: Any) -> Iterator[tuple[Page, list[str]]]:
     """An exported page in a browser, and what went otherwise than it should."""
-    executable = next(found for program in CHROMIUM if (found := shutil.which(program)))
     complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        page = browser.new_page(**{"viewport": {"width": 1000, "height": 900}, **options})
+    viewport = {"width": 1000, "height": 900}
+    with chromium() as browser:
+        page = patient(browser.new_page(**{"viewport": viewport, **options}))
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda r: None if r.url == path.as_uri() else complaints.append(r.url))
         page.goto(path.as_uri())
         yield page, complaints
-        browser.close()
 
 
 def html_of(tmp_path: Path, *talks: Transcript) -> Path:

@@ -23,8 +23,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, expect
 
+from tests.chromium import chromium
 from tests.lab import Lab
-from tests.panel_lab import LONG, chromium, kernel_ready, page_of
+from tests.panel_lab import LONG, kernel_ready, page_of
 
 APP = Path(__file__).parent.parent / "notebooks" / "app.ipynb"
 OUTSIDE = re.compile(r"""(?:src|href)=["'](?:https?:)?//""")

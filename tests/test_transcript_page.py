@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.aimock import FOLDER
-from tests.view_page import ViewPage, chromium, row, view_page
+from tests.chromium import chromium
+from tests.view_page import ViewPage, row, view_page
 
 pytestmark = pytest.mark.browser
 

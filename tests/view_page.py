@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,11 +16,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, FilePayload, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Locator, Page
 
 from chat_magics.markdown import to_html
 from chat_widgets.source import script, style
-from tests.lab import CHROMIUM, FLAGS, HERE
+from tests.chromium import patient
+from tests.lab import HERE
 
 POLICY = (
     "default-src 'none'; script-src 'self' blob:; style-src-elem 'self'; "
@@ -180,16 +180,6 @@ def theme(name: str) -> str:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser for several pages."""
-    executable = next(found for program in CHROMIUM if (found := shutil.which(program)))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@contextmanager
 def view_page(
     browser: Browser, *, width: int = 900, lab: str = "", dark: bool = False, **traits: Any
 ) -> Iterator[ViewPage]:
@@ -221,7 +211,7 @@ def view_page(
             permissions=["clipboard-read", "clipboard-write"],
             accept_downloads=True,
         )
-        shown = ViewPage(context.new_page())
+        shown = ViewPage(patient(context).new_page())
         shown.page.goto(url)
         shown.page.wait_for_selector("body[data-ready]")  # the policy forbids eval
         yield shown

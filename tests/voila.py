@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,11 +18,12 @@ from urllib.request import urlopen
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 from typing_extensions import Self
 
+from tests.chromium import chromium, patient
 from tests.closing import Closing
-from tests.lab import CHROMIUM, FLAGS, HERE
+from tests.lab import HERE
 
 EXTENSIONS = (
     "anywidget",
@@ -147,10 +147,8 @@ def visited(voila: Voila, *, width: int = 1180, height: int = 900) -> Iterator[V
         width: of the page, in pixels.
         height: of the page, in pixels.
     """
-    executable = next(found for program in CHROMIUM if (found := shutil.which(program)))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        page = browser.new_page(viewport={"width": width, "height": height})
+    with chromium() as browser:
+        page = patient(browser.new_page(viewport={"width": width, "height": height}))
         visit = Visit(page)
         page.route(TEMPLATE_LINKS, lambda route: route.abort())
         page.on("console", lambda m: visit.errors.append(m.text) if m.type == "error" else None)
