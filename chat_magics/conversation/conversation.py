@@ -273,7 +273,8 @@ class Conversation(Contents, AsData):
         for exchange in reversed(exchanges):
             if id is None or exchange.id == id:
                 return exchange
-        raise NotFound("there is nothing to ask again: this conversation has no such exchange")
+        nothing = "no such exchange" if exchanges else "no exchange yet"
+        raise NotFound(f"there is nothing to ask again: this conversation has {nothing}")
 
     def __repr__(self) -> str:
         record = self.state.record

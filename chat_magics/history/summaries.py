@@ -94,4 +94,7 @@ def _models(connection: Connection, clauses: list[ColumnElement[bool]]) -> dict[
     names: dict[str, list[str]] = defaultdict(list)
     for conversation, model in connection.execute(each):
         names[conversation].append(model)
-    return {conversation: ", ".join(sorted(models)) for conversation, models in names.items()}
+    return {
+        conversation: ", ".join(sorted(filter(None, models)))
+        for conversation, models in names.items()
+    }

@@ -93,7 +93,7 @@ def _conversation(session: Session, options: ChatOptions) -> Conversation:
     """The current conversation, which `--new` and `--conversation` change."""
     if options.new and not options.dry_run:
         session.conversation = Conversation(session=session)
-    elif options.conversation:
+    elif options.conversation is not None:
         name = options.conversation
         try:
             opened = Conversation.open(name, session=session)

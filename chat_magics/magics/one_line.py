@@ -18,7 +18,7 @@ def one_line_errors() -> Iterator[None]:
     except UsageError:
         raise
     except KeyboardInterrupt:
-        raise UsageError("interrupted; what had come is kept") from None
+        raise UsageError("interrupted") from None
     except Exception as error:
         from ..errors import ChatError
 
