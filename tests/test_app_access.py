@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.app_page import AppPage, serving, visiting
+from tests.app_page import AppPage, serving, tab, visiting, visitor
 from tests.app_server import AppServer
 from tests.chat_server import ChatServer, Reply, Status
 from tests.panel_lab import chromium
@@ -67,6 +67,12 @@ def test_nothing_is_wider_than_the_page(shown: AppPage) -> None:
     shown.open(DRAWERS[-1])
 
 
+def test_the_bar_is_one_row(shown: AppPage) -> None:
+    bar = shown.page.locator(".chat-magics-bar").bounding_box()
+    assert bar is not None
+    assert bar["height"] < 36
+
+
 def test_analytics_can_be_of_one_conversation_or_of_all(shown: AppPage) -> None:
     shown.open("Analytics")
     expect(shown.drawer.locator("img")).to_be_visible(timeout=60_000)
@@ -89,6 +95,16 @@ def test_axe_finds_nothing_serious(shown: AppPage) -> None:
         found += [json.dumps([drawer, *each]) for each in shown.evaluate(RUN)]
     shown.open(DRAWERS[-1])
     assert found == []
+
+
+def test_on_a_low_page_the_box_stays_in_view(browser: Browser, app: AppServer) -> None:
+    with visitor(browser, 590, 400) as person, tab(person, app) as page:
+        for drawer in DRAWERS:
+            page.open(drawer)
+            expect(page.drawer).to_be_visible()
+            box = page.box.bounding_box()
+            assert box is not None
+            assert box["y"] + box["height"] < 400
 
 
 def test_it_is_as_dark_as_the_system_of_its_visitor(browser: Browser, app: AppServer) -> None:
@@ -122,10 +138,7 @@ def test_the_app_works_by_keyboard_alone(
 ) -> None:
     with visiting(browser, app) as page:
         keys = page.page.keyboard
-        for _ in range(20):
-            keys.press("Tab")
-            if page.evaluate("document.activeElement.ariaLabel") == "Message":
-                break
+        expect(page.box).to_be_focused()
         model.script(Reply(["The beginning ", "never seen"], stall_after=1))
         keys.type("By keyboard")
         keys.press("Enter")
