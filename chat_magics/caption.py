@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .history import Exchange
 
-__all__ = ["age", "caption", "heading"]
+__all__ = ["age", "ago", "caption", "heading"]
+
+RECENT_DAYS = 30
+"""After so many days the date says more than their number."""
 
 _CUTS = {
     None: "may be cut",
@@ -83,6 +86,21 @@ def age(since: datetime) -> str:
         if seconds >= length:
             return f"{seconds // length} {unit}"
     return f"{seconds} s"
+
+
+def ago(since: datetime) -> str:
+    """When it was, true in every time zone: the person's may not be the kernel's.
+
+    Example:
+        >>> ago(datetime.now(timezone.utc))
+        'just now'
+        >>> ago(datetime(2024, 3, 5, 23, 59, tzinfo=timezone.utc))
+        '2024-03-05'
+    """
+    seconds = (datetime.now(timezone.utc) - since).total_seconds()
+    if seconds >= RECENT_DAYS * 86400:
+        return f"{since.astimezone(timezone.utc):%Y-%m-%d}"
+    return f"{age(since)} ago" if seconds >= 60 else "just now"
 
 
 def _tokens(exchange: Exchange) -> str:

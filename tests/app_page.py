@@ -153,12 +153,16 @@ class AppPage:
 
 
 @contextmanager
-def visitor(browser: Browser, width: int = 1180, height: int = 900) -> Iterator[BrowserContext]:
-    """A person: a browser with cookies of its own."""
-    context = patient(
-        browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+def visitor(
+    browser: Browser, width: int = 1180, height: int = 900, *, dark: bool = False
+) -> Iterator[BrowserContext]:
+    """A person: a browser with cookies of its own, on a light system or a dark one."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if dark else "light",
+        accept_downloads=True,
     )
-    yield context
+    yield patient(context)
     context.close()
 
 
@@ -184,10 +188,19 @@ def tab(
 
 @contextmanager
 def visiting(
-    browser: Browser, app: AppServer, query: str = "", *, width: int = 1180, troubled: bool = False
+    browser: Browser,
+    app: AppServer,
+    query: str = "",
+    *,
+    width: int = 1180,
+    dark: bool = False,
+    troubled: bool = False,
 ) -> Iterator[AppPage]:
     """A new person with one tab."""
-    with visitor(browser, width) as person, tab(person, app, query, troubled=troubled) as shown:
+    with (
+        visitor(browser, width, dark=dark) as person,
+        tab(person, app, query, troubled=troubled) as shown,
+    ):
         yield shown
 
 

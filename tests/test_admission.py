@@ -36,7 +36,7 @@ def test_a_wait_for_the_own_limit_is_told_and_can_be_stopped(
         asked = start(client)
         asked.until(lambda: len(asked.waits) == 1)
         asked.future.cancel()
-    assert asked.waits[0].reason == "own limit of requests per minute"
+    assert asked.waits[0].reason == "your limit of requests per minute is reached"
     assert len(server.posts) == 1
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.app_page import AppPage, serving, visiting
+from tests.app_page import AppPage, serving, tab, visiting, visitor
 from tests.app_server import AppServer
 from tests.chat_server import ChatServer, Reply, Status
 from tests.chromium import chromium
@@ -18,7 +18,7 @@ from tests.test_panel_access import AXE, DRAWERS, RICH, WIDER
 pytestmark = pytest.mark.browser
 
 REFUSED = {"error": {"message": "no", "type": "invalid"}}
-LOOKS = [(1180, ""), (390, ""), (1180, "?theme=dark"), (390, "?theme=dark")]
+LOOKS = [(1180, False), (390, False), (1180, True), (390, True)]
 FITS = "document.documentElement.scrollWidth <= innerWidth && scrollX === 0"
 RUN = """async () => (await axe.run(document)).violations
   .filter((v) => ["serious", "critical"].includes(v.impact))
@@ -49,8 +49,8 @@ def shown(
     request: pytest.FixtureRequest, browser: Browser, app: AppServer, model: ChatServer
 ) -> Iterator[AppPage]:
     """A page with a rich reply and one that failed."""
-    width, query = request.param
-    with visiting(browser, app, query, width=width) as page:
+    width, dark = request.param
+    with visiting(browser, app, width=width, dark=dark) as page:
         model.script(Reply(RICH), Status(400, REFUSED))
         page.asked("Show everything")
         page.asked("Fail", "error")
@@ -67,6 +67,22 @@ def test_nothing_is_wider_than_the_page(shown: AppPage) -> None:
     shown.open(DRAWERS[-1])
 
 
+def test_the_bar_is_one_row(shown: AppPage) -> None:
+    bar = shown.page.locator(".chat-magics-bar").bounding_box()
+    assert bar is not None
+    assert bar["height"] < 36
+
+
+def test_analytics_can_be_of_one_conversation_or_of_all(shown: AppPage) -> None:
+    shown.open("Analytics")
+    expect(shown.drawer.locator("img")).to_be_visible(timeout=60_000)
+    for scope in ("This conversation", "All conversations"):
+        found = shown.drawer.get_by_role("button", name=scope).bounding_box()
+        assert found is not None
+        assert found["height"] > 20
+    shown.open("Analytics")
+
+
 @pytest.mark.npm
 def test_axe_finds_nothing_serious(shown: AppPage) -> None:
     shown.evaluate(AXE.read_text(encoding="utf-8"))
@@ -79,6 +95,26 @@ def test_axe_finds_nothing_serious(shown: AppPage) -> None:
         found += [json.dumps([drawer, *each]) for each in shown.evaluate(RUN)]
     shown.open(DRAWERS[-1])
     assert found == []
+
+
+def test_on_a_low_page_the_box_stays_in_view(browser: Browser, app: AppServer) -> None:
+    with visitor(browser, 590, 400) as person, tab(person, app) as page:
+        for drawer in DRAWERS:
+            page.open(drawer)
+            expect(page.drawer).to_be_visible()
+            box = page.box.bounding_box()
+            assert box is not None
+            assert box["y"] + box["height"] < 400
+
+
+def test_it_is_as_dark_as_the_system_of_its_visitor(browser: Browser, app: AppServer) -> None:
+    with visiting(browser, app, dark=True) as page:
+        transcript = page.page.locator(".ct-root")
+        expect(transcript).to_have_css("background-color", "rgb(33, 33, 33)")
+        page.page.emulate_media(color_scheme="light")
+        expect(transcript).to_have_css("background-color", "rgb(255, 255, 255)")
+        page.page.emulate_media(color_scheme="dark")
+        expect(page.page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
 
 
 def test_under_a_path_of_its_own_all_stays_below_it(browser: Browser, app: AppServer) -> None:
@@ -102,10 +138,7 @@ def test_the_app_works_by_keyboard_alone(
 ) -> None:
     with visiting(browser, app) as page:
         keys = page.page.keyboard
-        for _ in range(20):
-            keys.press("Tab")
-            if page.evaluate("document.activeElement.ariaLabel") == "Message":
-                break
+        expect(page.box).to_be_focused()
         model.script(Reply(["The beginning ", "never seen"], stall_after=1))
         keys.type("By keyboard")
         keys.press("Enter")

@@ -60,6 +60,19 @@ def test_a_server_that_died_and_came_back_takes_the_conversation_up(shown: AppPa
     expect(shown.rows).to_have_count(2)
 
 
+def test_a_prompt_to_a_server_that_is_away_waits_and_comes_back(shown: AppPage) -> None:
+    shown.app.stop(signal.SIGKILL)
+    shown.says(LOST)
+    shown.box.fill("Meanwhile")
+    shown.box.press("Enter")
+    waiting = shown.page.locator(".ct-unsent .ct-status")
+    expect(waiting).to_contain_text("waits until the server can be reached")
+    shown.says(LOST)
+    shown.app.start()
+    shown.says(ENDED)
+    expect(shown.box).to_have_value("Meanwhile")
+
+
 def test_what_came_before_the_kernel_died_is_kept(shown: AppPage, model: ChatServer) -> None:
     shown.asked("Answered before")
     model.script(Reply(["The beginning ", "never seen"], stall_after=1))

@@ -18,7 +18,7 @@ from chat_widgets.visitor import Visitor
 from tests.chat_server import ChatServer
 
 HEAVY = ("openai", "pydantic", "sqlalchemy", "markdown_it", "pygments.lexer", "chat_magics.history")
-TOLD = {"model": "test-model", "limit": 77, "accept": [".txt"], "max_bytes": 9}
+TOLD = {"model": "test-model", "limit": 77, "accept": [".txt"], "max_bytes": {"text": 9}}
 VISITOR = Visitor(owner="ada", door="http://127.0.0.1:9/")
 
 
@@ -62,7 +62,7 @@ def test_a_page_that_is_only_open_loads_nothing_heavy() -> None:
 
 def test_it_shows_at_once_what_the_server_told(front: Front) -> None:
     shown = front.transcript
-    assert (shown.limit, shown.accept, shown.max_bytes) == (77, [".txt"], 9)
+    assert (shown.limit, shown.accept, shown.max_bytes) == (77, [".txt"], {"text": 9})
     assert (front.bar.model.value, front.bar.title.value) == ("test-model", "New conversation")
 
 

@@ -206,6 +206,7 @@ def test_an_unknown_price_is_marked_and_said_and_not_a_zero() -> None:
 def test_what_is_free_is_zero_and_not_marked() -> None:
     plot = tokens_and_cost(days(2, {"cost": 0.0}))
     assert "cost $0" in words(plot)
+    assert list(plot.figure.axes[1].get_yticks()) == []
     assert [len(line.get_xdata()) for line in plot.figure.axes[1].get_lines()] == [0]
 
 

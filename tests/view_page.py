@@ -32,7 +32,7 @@ TRAITS = {
     "placeholder": "Ask something",
     "limit": 5000,
     "accept": [".csv", ".txt", "text/*", "image/png"],
-    "max_bytes": 1_000_000,
+    "max_bytes": {"text": 256_000, "image": 1_000_000},
 }
 
 HTML = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>View</title>

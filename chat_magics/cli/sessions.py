@@ -14,7 +14,7 @@ from ..errors import ChatError, NotFound
 
 __all__ = ["add_sessions"]
 
-COLUMNS = ("id", "owner", "created", "last seen", "queries", "tokens", "cost", "title")
+COLUMNS = ("id", "owner", "created (UTC)", "last seen (UTC)", "queries", "tokens", "cost", "title")
 PATIENCE = 10.0
 
 

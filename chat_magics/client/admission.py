@@ -78,7 +78,7 @@ class Admission:
                     f"again in {wait:.0f} s",
                     retry_after=wait,
                 )
-            emit(Waiting("own limit of requests per minute", wait))
+            emit(Waiting("your limit of requests per minute is reached", wait))
             await asyncio.sleep(wait)
             waited += wait
 

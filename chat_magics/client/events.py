@@ -32,6 +32,24 @@ class Waiting:
     attempt: int = 0
     attempts: int = 0
 
+    def words(self, seconds: str) -> str:
+        """One line for a person, the same on every surface.
+
+        Args:
+            seconds: until the next try, or that it has waited where nobody knows; as the surface
+                shows them.
+
+        Example:
+            >>> Waiting("rate limited", 4.0, attempt=2, attempts=4).words("4")
+            'rate limited, next try in 4 s (2 of 4)'
+            >>> Waiting("the first token").words("12")
+            'waiting for the first token, 12 s'
+        """
+        if self.seconds is None:
+            return f"waiting for {self.reason}, {seconds} s"
+        tries = f" ({self.attempt} of {self.attempts})" if self.attempts else ""
+        return f"{self.reason.rstrip('.')}, next try in {seconds} s{tries}"
+
 
 @dataclass(frozen=True)
 class Restarted:

@@ -98,6 +98,8 @@ def ended(
         final |= {name: getattr(completion, name) for name in _TOLD}
         final["request_id"] = completion.request_id or final.get("request_id")
         final |= _money(exchange, completion)
+    elif not attempts:
+        final["cost"] = 0.0  # it was stopped or refused before anything was sent
     return exchange.model_copy(update=final)
 
 

@@ -145,10 +145,8 @@ def _take(event: Event, output: Output, shown: Waiting | None) -> Waiting | None
 def _waiting_line(event: Waiting, waited: float) -> str:
     """For example «rate limited, next try in 4 s (2 of 4)»."""
     if event.seconds is None:
-        return f"waiting for {event.reason}, {waited:.0f} s" if waited >= 1 else ""
-    left = max(0.0, event.seconds - waited)
-    tries = f" ({event.attempt} of {event.attempts})" if event.attempts else ""
-    return f"{event.reason}; next try in {left:.0f} s{tries}"
+        return event.words(f"{waited:.0f}") if waited >= 1 else ""
+    return event.words(f"{max(0.0, event.seconds - waited):.0f}")
 
 
 def _finish(reply: Streaming, output: Output) -> None:

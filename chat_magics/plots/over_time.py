@@ -137,11 +137,12 @@ def _draw_cost(axes: Axes, over: Periods) -> str:
     if not marked and not sum(unpriced):
         if not any(known):
             note(axes, total)
+            axes.set_yticks([])  # no scale where there is nothing to read off
         return total
     words = f"price unknown for {sum(unpriced):,.0f} of {sum(exchanges):,.0f} exchanges"
     note(axes, f"× {words}" if marked else words)
     if len(marked) == len(cost):
-        axes.set_yticks([])  # no scale where there is nothing to read off
+        axes.set_yticks([])
         return words
     return f"{total}, {words}"
 

@@ -75,7 +75,7 @@ def _front(config: ChatConfig, sources: Sourced) -> dict[str, object]:
         "model": likely,
         "limit": config.max_prompt_chars,
         "accept": list(ACCEPTED),
-        "max_bytes": max(config.file_limits),
+        "max_bytes": config.file_limits._asdict(),
     }
 
 

@@ -36,7 +36,8 @@ class Bar(VBox):
         self.title = Label("New conversation").add_class("chat-magics-title")
         self.model = Label().add_class("chat-magics-model")
         self.new = Button(description="New", tooltip="Start a new conversation")
-        self.new.on_click(lambda _: self._panel.start_anew())
+        self.new.add_class("chat-magics-at-new")
+        self.new.on_click(lambda _: self._start_anew())
         self.buttons = {name: self._drawer_button(name) for name in DRAWERS}
         self._open: str | None = None
         controls = [self.title, self.model, self.new, *self.buttons.values()]
@@ -45,6 +46,7 @@ class Bar(VBox):
 
     def _drawer_button(self, name: str) -> Button:
         button = Button(description=name, tooltip=f"{name}: open or close")
+        button.add_class(f"chat-magics-at-{name.lower()}")  # by which a narrow bar has its icon
         button.on_click(lambda _: self.toggle(name))
         return button
 
@@ -117,12 +119,22 @@ class Bar(VBox):
         if self._open is not None:
             self._read(self.drawer(self._open))
 
+    def begun(self) -> None:
+        """Takes in that a prompt is stored: it may be the first, which gives the title."""
+        self.refresh_title()
+        if self._open == "Conversations":
+            self._read(self.drawer(self._open))
+
     def settled(self) -> None:
         """Takes in that a reply ended: its title, the budget, the figures."""
         self.refresh_title()
         self._show_model()
-        if self._open in ("Options", "Analytics"):
+        if self._open is not None and self._open != "Files":
             self._read(self.drawer(self._open))
+
+    def _start_anew(self) -> None:
+        self._panel.start_anew()
+        self._panel.transcript.take_focus()
 
     def _show_model(self) -> None:
         options = self._drawers.get("Options")

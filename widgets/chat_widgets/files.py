@@ -42,7 +42,8 @@ class Files(VBox):
         self.format = Dropdown(options=tuple(FORMATS), description="Format")
         self.everything = Checkbox(value=False, description="All conversations", indent=False)
         self.download = Button(description="Download")
-        self.upload = FileUpload(multiple=False, description="Import a file")
+        self.upload = FileUpload(multiple=False, description="", tooltip="Import a file")
+        self.upload.add_class("chat-magics-upload")
         self.said = Said()
         self.download.on_click(self._download)
         self.upload.observe(self._import, "value")
@@ -66,8 +67,12 @@ class Files(VBox):
         except ChatError as error:
             self.said.value = error.message
             return
+        if not done.exchanges:
+            self.said.value = "There is nothing to download yet."
+            return
         self._panel.transcript.download(name, MIME.get(format, "text/plain"), content)
-        self.said.value = " · ".join([f"{name}: {done.exchanges} exchanges", *done.notes])
+        count = f"{done.exchanges:,} exchange{'' if done.exchanges == 1 else 's'}"
+        self.said.value = " · ".join([f"{name}: {count}", *done.notes])
 
     def _import(self, _change: Any) -> None:
         if not self.upload.value:
@@ -79,14 +84,17 @@ class Files(VBox):
         if len(content) > MOST_BYTES:
             self.said.value = f"{name} has more than {MOST_BYTES >> 20} MB, which is too much here"
             return
+        with tempfile.TemporaryDirectory() as folder:
+            self.said.value = self._taken_in(Path(folder) / (name or "file"), content)
+
+    def _taken_in(self, source: Path, content: bytes) -> str:
         try:
-            with tempfile.TemporaryDirectory() as folder:
-                source = Path(folder) / (name or "file")
-                source.write_bytes(content)
-                lines = self._panel.session.listing.take_in(load(source))
-            self.said.value = " · ".join(lines)
+            source.write_bytes(content)
+            said = " · ".join(self._panel.session.listing.take_in(load(source)))
         except (ChatError, OSError) as error:
-            self.said.value = str(error)
+            said = str(error)
+        # Of the place where it stood for a moment, nobody needs to know.
+        return said.replace(str(source), source.name)
 
 
 def _file_name(title: str) -> str:

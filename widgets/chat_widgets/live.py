@@ -27,6 +27,9 @@ PACE = 0.2
 """Seconds between two updates. Each has 0.45 kB of envelope on the wire, whatever it says: at this
 pace that is some two thirds of what a reply of mixed content takes there."""
 
+SECONDS = "{seconds}"
+"""Where the view shows the seconds of a wait, as they pass."""
+
 FIRST_PACE = 0.05
 """Seconds between updates in the first second, so that the beginning is seen at once."""
 
@@ -105,12 +108,12 @@ class LiveReply:
         return bool(texts)
 
     def _tell_waiting(self, event: Any) -> None:
-        which = f" ({event.attempt} of {event.attempts})" if event.attempts else ""
+        now = time.time()
         if event.seconds is None:
-            self._tell_wait(f"waiting: {event.reason}{which}", since=time.time() * 1000)
+            times = {"since": now * 1000}
         else:
-            until = (time.time() + event.seconds) * 1000
-            self._tell_wait(f"{event.reason}, next try{which}", until=until)
+            times = {"until": (now + event.seconds) * 1000}
+        self._tell_wait(event.words(SECONDS), **times)
 
     def _tell_wait(self, text: str, **times: float) -> None:
         self._waiting = True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Checkbox, Combobox, HBox, Text, Textarea, VBox
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from .panel import ChatPanel
 
 __all__ = ["Options"]
+
+LONGEST_SHOWN = 20
 
 ROW = {"description_width": "7.5rem"}
 
@@ -60,13 +64,13 @@ class Options(VBox):
         """The prompt, to be asked with what stands here.
 
         Raises:
-            ChatError: a field holds no number.
+            ChatError: a field holds no number, or one that nobody can ask for.
         """
         options: dict[str, Any] = {}
         if self.temperature.value.strip():
-            options["temperature"] = _number(float, self.temperature, "between 0 and 2")
+            options["temperature"] = _number(float, self.temperature, "between 0 and 2", 0, 2)
         if self.max_tokens.value.strip():
-            options["max_tokens"] = _number(int, self.max_tokens, "of tokens")
+            options["max_tokens"] = _number(int, self.max_tokens, "of tokens above 0", 1)
         return Ask(
             prompt=prompt,
             model=self.model.value.strip() or None,
@@ -98,13 +102,15 @@ def _shown(value: object) -> str:
     return "as the server likes" if value is None else str(value)
 
 
-def _number(kind: type, field: Text, what: str) -> Any:
-    try:
-        return kind(field.value.strip())
-    except ValueError:
-        raise ChatError(
-            f"{field.description}: {field.value.strip()!r} is no number {what}; empty it or mend it"
-        ) from None
+def _number(kind: type, field: Text, what: str, least: float, most: float = math.inf) -> Any:
+    typed = field.value.strip()
+    # What it cannot read, and what no comparison holds for, such as `nan`.
+    with suppress(ValueError):
+        value = kind(typed)
+        if least <= value <= most:
+            return value
+    shown = typed if len(typed) <= LONGEST_SHOWN else f"{typed[:LONGEST_SHOWN]}…"
+    raise ChatError(f"{field.description}: {shown!r} is no number {what}; empty it or mend it")
 
 
 def _spent(panel: ChatPanel) -> str:

@@ -12,13 +12,13 @@ from ipywidgets import VBox
 from chat_magics import ChatError, Conversation, Session
 from chat_magics.attachments import ACCEPTED, of_bytes, readable_size
 from chat_magics.display import current_shell
-from chat_magics.history import Surface
+from chat_magics.history import Exchange, Surface
 from chat_magics.messages import Message
 
 from . import incoming
 from .bar import Bar
 from .stage import Stage
-from .starters import starters
+from .starters import after_cells, starters
 from .still import StillTranscript
 from .subshell import serve_beside_cells
 from .transcript import Transcript
@@ -65,13 +65,14 @@ class ChatPanel(VBox):
         self._bar, self._transcript = self._outside()
         self._transcript.limit = self.session.config.max_prompt_chars
         self._transcript.accept = list(ACCEPTED)
-        self._transcript.max_bytes = max(self.session.config.file_limits)
+        self._transcript.max_bytes = self.session.config.file_limits._asdict()
         self._transcript.height = height
         self._still = StillTranscript(self._transcript)
         self._stage = self._staged(conversation or self.session.conversation)
         super().__init__([self._bar, self._transcript])
         self.add_class("chat-magics-panel")
         self._unwatch = self.session.watch(self._switched) if self._follows else _nothing
+        self._forget_cells = after_cells(current_shell(), self._transcript.tell_starters)
         self._bar.act_on(self)
         self.serve_beside_cells()
 
@@ -102,9 +103,9 @@ class ChatPanel(VBox):
 
     def _staged(self, conversation: Conversation) -> Stage:
         self._transcript.conversation = conversation.id
-        return Stage(conversation, self._transcript, lambda exchange: self._settled())
+        return Stage(conversation, self._transcript, self._settled, self._bar.begun)
 
-    def _settled(self) -> None:
+    def _settled(self, _exchange: Exchange) -> None:
         self._still.update()
         self._bar.settled()
 
@@ -239,6 +240,7 @@ class ChatPanel(VBox):
     def close(self) -> None:
         """Takes the panel away; the conversation stays, and a reply under way goes on."""
         self._unwatch()
+        self._forget_cells()
         self._stage.leave()
         super().close()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import Button, HBox, Select, Text, VBox
 
 from chat_magics import ChatError, Conversation
+from chat_magics.caption import ago
 
 from .said import Said
 
@@ -20,6 +21,7 @@ __all__ = ["Shelf"]
 
 SHOWN = 200
 PINNED = "pinned"
+NOTHING = "Nothing was found."
 
 
 class Shelf(VBox):
@@ -32,13 +34,11 @@ class Shelf(VBox):
     def __init__(self, panel: ChatPanel) -> None:
         self._panel = panel
         self._asked = ""
-        self.search = Text(
-            description="Search",
-            placeholder="Search titles and all that was said",
-            continuous_update=False,
-        )
+        self._listing = False
+        # As they are typed: the list follows, and Enter in the name finds all of it here.
+        self.search = Text(description="Search", placeholder="Search titles and all that was said")
         self.list = Select(description="Conversations", options=(), rows=6)
-        self.name = Text(description="New name", placeholder="a new name", continuous_update=False)
+        self.name = Text(description="New name", placeholder="a new name")
         self.said = Said()
         for field in (self.search, self.list, self.name):
             field.layout.width = "auto"
@@ -52,6 +52,11 @@ class Shelf(VBox):
         self.buttons = {name: self._button(name, does) for name, does in actions}
         self.search.observe(lambda _: self.opened(), "value")
         self.list.observe(lambda _: self._chosen(), "value")
+        # By these the view finds what Enter and a double click are to press.
+        self.list.add_class("chat-magics-list")
+        self.name.add_class("chat-magics-name")
+        for name in ("Open", "Rename"):
+            self.buttons[name].add_class(f"chat-magics-does-{name.lower()}")
         *others, rename = self.buttons.values()
         row = HBox([*others, self.name, rename]).add_class("chat-magics-actions")
         super().__init__([self.search, self.list, row, self.said])
@@ -70,13 +75,30 @@ class Shelf(VBox):
 
     def opened(self) -> None:
         """Lists the conversations anew."""
-        chosen = self.list.value
         records = self._found(self.search.value.strip())
         records.sort(key=lambda record: PINNED not in record.tags)
-        self.list.options = tuple((_title(record), record.id) for record in records)
-        ids = [record.id for record in records]
-        self.list.value = chosen if chosen in ids else None
-        self.said.value = "" if records else "Nothing was found."
+        self._list(tuple((self._line(record), record.id) for record in records))
+        if not records:
+            self.said.value = NOTHING
+        elif self.said.value == NOTHING:
+            self.said.value = ""
+
+    def _list(self, options: tuple[tuple[str, str], ...]) -> None:
+        """Shows these; the chosen one stays chosen, and what is asked about it asked."""
+        if options == self.list.options:
+            return
+        chosen = self.list.value
+        self._listing = True
+        with self.list.hold_sync():
+            self.list.options = options
+            self.list.value = chosen if chosen in [id for _, id in options] else None
+        self._listing = False
+        if self.list.value != chosen:
+            self._chosen()
+
+    def _line(self, record: ConversationRecord) -> str:
+        opened = "open" if record.id == self._panel.conversation.id else ""
+        return " · ".join(part for part in (_title(record), opened, ago(record.used)) if part)
 
     def _found(self, words: str) -> list[ConversationRecord]:
         history = self._panel.session.history
@@ -92,6 +114,8 @@ class Shelf(VBox):
         return titled + [history.conversation(id) for id in said if id not in have]
 
     def _chosen(self) -> None:
+        if self._listing:
+            return
         self._asked = ""
         self.buttons["Delete"].description = "Delete"
         record = self._record() if self.list.value else None
@@ -144,4 +168,4 @@ class Shelf(VBox):
 
 def _title(record: ConversationRecord) -> str:
     mark = "★ " if PINNED in record.tags else ""
-    return f"{mark}{record.name or record.title or 'new'} · {record.used:%Y-%m-%d %H:%M}"
+    return f"{mark}{record.name or record.title or 'new'}"

@@ -41,6 +41,7 @@ class Stage:
         conversation: whose path is shown.
         transcript: where.
         on_settled: called with each exchange that ended.
+        on_begun: called when a prompt is stored, and is about to be sent.
     """
 
     def __init__(
@@ -48,10 +49,11 @@ class Stage:
         conversation: Conversation,
         transcript: Transcript,
         on_settled: Callable[[Exchange], None] = lambda exchange: None,
+        on_begun: Callable[[], None] = lambda: None,
     ) -> None:
         self.conversation = conversation
         self._transcript = transcript
-        self._on_settled = on_settled
+        self._on_settled, self._on_begun = on_settled, on_begun
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="chat_magics-panel")
         self._live: dict[str, LiveReply] = {}
         self._known: dict[str, Exchange] = {}
@@ -142,6 +144,7 @@ class Stage:
             row.state = "streaming"
             self._transcript.put(row)
             self._tell_busy()
+            self._on_begun()
 
     def _ended(self, live: LiveReply) -> None:
         self._soon(self._settle, live)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-__all__ = ["starters"]
+__all__ = ["after_cells", "starters"]
 
 GENERAL = (
     "Explain the difference between a left join and an inner join, with an example.",
@@ -30,6 +31,31 @@ def starters(shell: Any) -> list[str]:
     """
     found = (*_about_error(shell), *_about_frames(getattr(shell, "user_ns", {})), *GENERAL)
     return list(islice(found, SHOWN))
+
+
+def after_cells(shell: Any, act: Callable[[], None]) -> Callable[[], None]:
+    """Acts after each cell, which may have made a frame or failed.
+
+    Args:
+        shell: the IPython shell; in plain Python there are no cells.
+        act: what is done.
+
+    Returns:
+        what ends it.
+    """
+    if shell is None:
+        return lambda: None
+
+    def ran(_result: Any) -> None:
+        act()
+
+    shell.events.register("post_run_cell", ran)
+
+    def end() -> None:
+        with suppress(ValueError):  # it has ended already
+            shell.events.unregister("post_run_cell", ran)
+
+    return end
 
 
 def _about_error(shell: Any) -> Iterator[str]:

@@ -46,7 +46,7 @@ class Transcript(anywidget.AnyWidget):
     placeholder = traitlets.Unicode("Message…").tag(sync=True)
     limit = traitlets.Int(5000).tag(sync=True)
     accept = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    max_bytes = traitlets.Int(0).tag(sync=True)
+    max_bytes = traitlets.Dict().tag(sync=True)  # of a file, by its kind
     height = traitlets.Unicode("").tag(sync=True)
     conversation = traitlets.Unicode("").tag(sync=True)
     in_url = traitlets.Bool(False).tag(sync=True)
@@ -68,6 +68,7 @@ class Transcript(anywidget.AnyWidget):
         self._font_is_sent = False
         self._is_seen = False
         self._unseen = ""
+        self._offered: list[str] = []
         self.on_msg(self._take)
 
     # From the view
@@ -112,13 +113,24 @@ class Transcript(anywidget.AnyWidget):
         with self._telling:
             rows = [row.as_message() for row in self._rows.values()]
             self._bring_font(block for row in self._rows.values() for block in row.blocks)
+            self._offered = [] if rows else list(self._starters())
             self._tell(
                 "snapshot",
                 rows=rows,
                 busy=self._busy,
                 queued=self._queued,
-                starters=[] if rows else list(self._starters()),
+                starters=self._offered,
             )
+
+    def tell_starters(self) -> None:
+        """Offers other prompts to begin with, where there are others and nothing was said yet."""
+        with self._telling:
+            if self._rows or not self._is_seen:
+                return
+            found = list(self._starters())
+            if found != self._offered:
+                self._offered = found
+                self._tell("starters", starters=found)
 
     def _tell_missed(self, check: Check) -> None:
         """Tells what became of a reply, where a view that is silent about it missed some of it."""
@@ -227,6 +239,10 @@ class Transcript(anywidget.AnyWidget):
     def sent(self, id: str, **what: Any) -> None:
         """Answers what exactly was sent."""
         self._tell("sent", id=id, **what)
+
+    def take_focus(self) -> None:
+        """Puts the keyboard into the prompt box, where it is in the panel already."""
+        self._tell("focus")
 
     def ask_for_dock(self, model_id: str) -> None:
         """Asks the page to show a widget in a dock; it answers with `docked`.

@@ -82,12 +82,15 @@ export class Attachments {
   #problemWith(file) {
     const { model } = this.panel;
     const accept = model.get("accept") ?? [];
-    const most = model.get("max_bytes");
     if (!accept.some((type) => isOfType(file, type))) {
-      return `${file.name} is not attached: this panel takes ${accept.join(", ") || "no files"}.`;
+      const taken = accept.length ? "text files and images" : "no files";
+      return `${file.name} is not attached: this panel takes ${taken}.`;
     }
+    const kind = kindOf(file);
+    const most = model.get("max_bytes")?.[kind];
     if (most && file.size > most) {
-      const sizes = `${readableSize(file.size)}, and at most ${readableSize(most)} can be sent`;
+      const of = kind === "image" ? "an image" : "a text file";
+      const sizes = `${readableSize(file.size)}, and ${of} may have at most ${readableSize(most)}`;
       return `${file.name} is not attached: it has ${sizes}.`;
     }
     return "";
@@ -107,8 +110,12 @@ export class Attachments {
 }
 
 function described(file) {
-  const kind = file.type.startsWith("image/") ? "image" : "text";
-  return { name: file.name, mime: file.type || "text/plain", size: file.size, kind };
+  return { name: file.name, mime: file.type || "text/plain", size: file.size, kind: kindOf(file) };
+}
+
+/** `image` or `text`; SVG is text. */
+function kindOf({ type }) {
+  return type.startsWith("image/") && type !== "image/svg+xml" ? "image" : "text";
 }
 
 /** Whether a file is of a type as the attribute `accept` names it: `.csv`, `text/*`, `image/png`. */

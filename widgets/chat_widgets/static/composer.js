@@ -4,6 +4,7 @@ import { Attachments } from "./attachments.js";
 import { element, growingBox, icon, isComposing, meansSend } from "./elements.js";
 
 const NEAR_LIMIT = 0.8;
+const FILES_ALONE = "A file goes with a prompt: write what you want to know of it.";
 const SAID_FOR = 4000; // milliseconds
 
 /** Where prompts are typed. */
@@ -11,7 +12,7 @@ export class Composer {
   #recalled = null;
   #saying = null;
 
-  /** @param {object} panel gives `model`, `store`, `drafts`, `ask`, `say`, `notice`, `problemWith`. */
+  /** @param {object} panel gives `model`, `store`, `drafts`, `ask`, `say`, `object`, `problemWith`. */
   constructor(panel) {
     this.panel = panel;
     this.files = new Attachments(panel);
@@ -49,8 +50,9 @@ export class Composer {
     const key = (name) => element("kbd", {}, name);
     const enter = busy ? " queue" : " send";
     const last = busy ? [" · ", key("Esc"), " stop"] : [];
-    const waiting = queued ? ` · ${queued} queued` : "";
-    this.keys.replaceChildren(key("Enter"), enter, " · ", key("Shift+Enter"), " new line", ...last, waiting);
+    const hints = [key("Enter"), enter, " · ", key("Shift+Enter"), " new line", ...last];
+    const waiting = queued ? [element("span", { className: "ct-hints" }, " · "), `${queued} queued`] : [];
+    this.keys.replaceChildren(element("span", { className: "ct-hints" }, ...hints), ...waiting);
   }
 
   /** Puts text into the box; what is there already stays after it. */
@@ -77,7 +79,10 @@ export class Composer {
       if (this.panel.store.busy) this.panel.say({ type: "stop" });
       else this.#send();
     });
-    this.box.addEventListener("input", () => this.#changed());
+    this.box.addEventListener("input", () => {
+      this.panel.typed();
+      this.#changed();
+    });
     this.box.addEventListener("keydown", (event) => {
       if (meansSend(event)) this.#send();
       else if (!this.#recall(event)) return;
@@ -88,10 +93,10 @@ export class Composer {
 
   #send() {
     const text = this.box.value;
-    if (!text.trim()) return;
-    const problem = this.panel.problemWith(text);
+    if (!text.trim() && this.files.isEmpty) return;
+    const problem = text.trim() ? this.panel.problemWith(text) : FILES_ALONE;
     if (problem) {
-      this.panel.notice(problem);
+      this.panel.object(problem);
       return;
     }
     if (this.panel.ask(text, this.files)) this.#set("");

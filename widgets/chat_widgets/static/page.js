@@ -38,6 +38,16 @@ export async function insertCode(code, language, from) {
   return "copied: this page cannot add a cell";
 }
 
+/** Acts once, when an element is on screen. */
+export function whenSeen(part, act) {
+  const watch = new IntersectionObserver((seen) => {
+    if (!seen.some((each) => each.isIntersecting)) return;
+    watch.disconnect();
+    act();
+  });
+  watch.observe(part);
+}
+
 /** Has the browser save a file. */
 export function download(name, mime, content) {
   const url = URL.createObjectURL(new Blob([content], { type: mime }));

@@ -177,10 +177,11 @@ export class RowView {
     };
     const send = () => {
       const problem = this.panel.problemWith(box.value);
-      if (problem) return this.panel.notice(problem);
+      if (problem) return this.panel.object(problem);
       if (box.value.trim()) this.#say("edit", { text: box.value });
       return close();
     };
+    box.addEventListener("input", () => this.panel.typed());
     box.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !isComposing(event)) close();
       else if (meansSend(event)) send();

@@ -7,7 +7,8 @@ export const SILENCE = 5000;
  * Rows and state of one transcript; views listen to it.
  *
  * A view has a method per thing that can change: `reset`, `placed`, `removed`, `ordered`,
- * `changed`, `settled`, `waits`, `worked`, `refused`, `noticed`, `sent`, `docks`.
+ * `changed`, `settled`, `waits`, `worked`, `offered`, `focuses`, `refused`, `noticed`, `sent`,
+ * `docks`.
  */
 export class Store {
   #views = new Set();
@@ -124,6 +125,11 @@ export class Store {
       this.queued = queued ?? 0;
       this.#tell("worked");
     },
+    starters: ({ starters }) => {
+      this.starters = starters;
+      this.#tell("offered");
+    },
+    focus: () => this.#tell("focuses"),
     sent: (message) => this.#tell("sent", message),
     refused: (message) => this.#tell("refused", message),
     notice: ({ message }) => {

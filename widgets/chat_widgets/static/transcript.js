@@ -7,11 +7,13 @@
 
 import { Composer, lengthProblem } from "./composer.js";
 import { Drafts } from "./drafts.js";
-import { element, iconButton, icon, isComposing } from "./elements.js";
+import { element, icon, isComposing } from "./elements.js";
 import { LogView } from "./log.js";
-import { addMathFont, download, hideStaticTranscripts } from "./page.js";
+import { Notice } from "./notice.js";
+import { addMathFont, download, hideStaticTranscripts, whenSeen } from "./page.js";
 import { Bottom } from "./scroll.js";
 import { SentWindow } from "./sent.js";
+import { listenToShelf } from "./shelf.js";
 import { SILENCE, Store } from "./store.js";
 import { UnsentPrompts } from "./unsent.js";
 import { Visit } from "./visit.js";
@@ -28,8 +30,9 @@ class View {
     Object.assign(this, { model, root, store, drafts });
     this.tell = (text) => this.composer.tell(text);
     this.log = new LogView(this);
-    this.unsent = new UnsentPrompts(drafts);
+    this.unsent = new UnsentPrompts(drafts, () => this.trouble);
     this.composer = new Composer(this);
+    this.notes = new Notice(() => this.composer.box.focus());
     this.sentWindow = new SentWindow();
     this.#build();
     this.reset();
@@ -49,9 +52,8 @@ class View {
     jump.title = "Go to the end";
     jump.setAttribute("aria-label", jump.title);
     jump.append(icon("down"));
-    this.notes = element("div", { className: "ct-notice", role: "status", hidden: true });
     const middle = element("div", { className: "ct-middle" }, this.box, jump);
-    root.replaceChildren(middle, this.notes, composer.element, this.sentWindow.element);
+    root.replaceChildren(middle, this.notes.element, composer.element, this.sentWindow.element);
     this.bottom = new Bottom(this.box, this.content, jump);
     root.addEventListener("keydown", (event) => this.#press(event));
   }
@@ -63,6 +65,11 @@ class View {
     this.composer.stop();
   }
 
+  /** What is wrong with the whole session, if anything. */
+  get trouble() {
+    return ROOMS.get(this.model.get("uid"))?.visit?.trouble ?? null;
+  }
+
   // What the parts ask for
 
   say(message) {
@@ -72,16 +79,15 @@ class View {
 
   /** Sends a prompt with its files; false where nobody is there to take it. */
   ask(text, files) {
-    const { visit } = ROOMS.get(this.model.get("uid"));
-    if (visit?.trouble?.action) {
-      this.visit(visit.trouble);
+    if (this.trouble?.action) {
+      this.visit(this.trouble);
       return false;
     }
     if (this.isLost()) {
       this.notice("The kernel is gone. The text is kept; run the cell of this panel again.");
       return false;
     }
-    this.#withdrawNotice();
+    if (!this.trouble) this.notes.withdraw();
     const taken = files.take();
     const attachments = taken.map(({ name, mime }) => ({ name, mime }));
     this.drafts.add({ text, files: taken, asker: this, after: this.store.order.at(-1) ?? null });
@@ -108,34 +114,18 @@ class View {
 
   hasUnsent = () => this.drafts.unsent.length > 0;
 
-  /** Something is wrong with the whole session; it stands until it is well again. */
+  /** Something is wrong with the whole session, or it is well again. */
   visit(trouble) {
-    this.#withdrawNotice();
-    if (!trouble) return;
+    this.notes.withdraw();
     // Else the connection may come back, with what waits for it.
-    if (trouble.action) this.#putBack(this.drafts.giveUp());
-    this.notes.replaceChildren(element("p", {}, trouble.text));
-    if (trouble.action) {
-      const button = element("button", { type: "button", className: "ct-text-button ct-go-on" }, trouble.action);
-      button.addEventListener("click", () => location.reload());
-      this.notes.append(button);
-    }
-    this.notes.hidden = false;
+    if (trouble?.action) this.#putBack(this.drafts.giveUp());
+    this.unsentChanged();
+    if (trouble) this.notes.stand(trouble);
   }
 
-  notice(text) {
-    const close = iconButton("close", "Dismiss", () => {
-      this.#withdrawNotice();
-      this.composer.box.focus();
-    });
-    this.notes.replaceChildren(element("p", {}, text), close);
-    this.notes.hidden = false;
-  }
-
-  #withdrawNotice() {
-    this.notes.hidden = true;
-    this.notes.replaceChildren();
-  }
+  notice = (text) => this.notes.say(text);
+  object = (text) => this.notes.object(text);
+  typed = () => this.notes.typed();
 
   isLost() {
     return Boolean(this.root.closest(".jupyter-widgets-disconnected"));
@@ -205,11 +195,21 @@ class View {
     this.notice(text);
   }
 
+  /** The keyboard goes into the box, where it is in this panel or nowhere. */
+  focuses() {
+    const { activeElement: at, body } = document;
+    if (at === body || this.root.closest(".chat-magics-panel")?.contains(at)) this.composer.box.focus();
+  }
+
   /** Asks the page to show the panel in a dock, and tells whether it did. */
   docks(model_id) {
     const options = { bubbles: true, cancelable: true, composed: true, detail: { model_id } };
     const done = !this.root.dispatchEvent(new CustomEvent("chat-magics:dock", options));
     this.say({ type: "docked", done });
+  }
+
+  offered() {
+    this.log.showEmpty();
   }
 
   unsentChanged() {
@@ -275,13 +275,17 @@ function render({ model, el }) {
   const unwatch = store.watch(view);
   if (visit?.trouble) view.visit(visit.trouble);
   const showStatic = hideStaticTranscripts();
+  const unlisten = listenToShelf(el);
+  // A page of its own begins in the box; in a frame, it is not the page that a person came to.
+  if (model.get("in_url") && self === top) whenSeen(view.composer.box, () => view.focuses());
   const change = () => view.composer.showTraits();
-  for (const trait of ["placeholder", "limit", "accept"]) model.on(`change:${trait}`, change);
+  ["placeholder", "limit", "accept"].forEach((trait) => model.on(`change:${trait}`, change));
   // Later, as the class that tells is set on one model after the other, the panel's after ours.
   model.on("comm_live_update", () => setTimeout(() => view.liveChanged()));
   return () => {
     unwatch();
     showStatic();
+    unlisten();
     view.stop();
   };
 }
