@@ -178,7 +178,7 @@ def test_every_answer_tells_browsers_what_it_may_do(ada: Browser, path: str) -> 
     assert "object-src 'none'" in policy
     assert "http" not in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
 
 
 def test_files_are_what_they_say(ada: Browser) -> None:

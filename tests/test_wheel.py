@@ -92,7 +92,7 @@ def test_the_app_runs_from_an_empty_folder(app: AppServer) -> None:
     page = app.get("")
     assert page.status == 200, app.log
     html = page.body.decode()
-    assert '<meta name="referrer" content="no-referrer">' in html  # our template
+    assert '<meta name="referrer" content="same-origin">' in html  # our template
     assert "application/vnd.jupyter.widget-view+json" in html  # the panel
     answer = app.post("api/query", {"prompt": "Who are you?"})
     assert "no language model" in answer.json["text"]
