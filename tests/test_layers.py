@@ -63,6 +63,7 @@ ROOMS = {
     "httpx": {"client"},
     "httpx2": {"client"},
     "psutil": {"history"},
+    "jinja2": {"server"},
     "keyring": {"config"},
     "latex2mathml": {"markdown"},
     "matplotlib": {"plots"},

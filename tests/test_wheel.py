@@ -78,6 +78,7 @@ def test_the_wheel_holds_what_the_app_and_jupyterlab_need(wheel: Path) -> None:
     assert {
         "chat_magics/app.ipynb",
         "chat_magics/py.typed",
+        "chat_magics/server/notices/login.html",
         "chat_widgets/static/visit.js",
         f"{data}share/jupyter/labextensions/chat-magics/package.json",
         f"{data}share/jupyter/labextensions/chat-magics/static/remoteEntry.js",

@@ -37,6 +37,7 @@ from .entrance import Entrance
 from .headers import EXTENSIONS, security_headers
 from .identity import COOKIE_DAYS, Visitors
 from .kernels import PageKernel
+from .notices import notices
 from .pages import REPLACED, KernelDoor
 from .settings import ServeSettings
 
@@ -179,6 +180,7 @@ class ChatVoila(Voila):  # type: ignore[misc]
         return {
             **settings,
             "identity_provider": self.identity_provider,
+            "jinja2_env": notices(),
             "cookie_secret": serving.secret(self.chat.home),
             "xsrf_cookie_kwargs": {"samesite": "Lax"},
             "allow_remote_access": not serving.on_loopback,

@@ -87,14 +87,11 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]
         again = max(1, round(seconds))
         self.set_header("Retry-After", str(again))
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.finish(
-            '<!doctype html><html lang="en"><meta charset="utf-8"><title>chat_magics</title>'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f'<meta http-equiv="refresh" content="{again}">'
-            '<body style="font: 16px/1.5 system-ui, sans-serif; margin: 15vh auto; max-width: 30em;'
-            ' padding: 0 1em; color-scheme: light dark">'
-            f"<h1>{what}</h1><p>This page tries again in {again} seconds.</p>"
-        )
+        self.finish(self.render_template("refused.html", what=what, seconds=again))
+
+    def get_template(self, name: str) -> Any:
+        """One of our notices: Voilà's own style sheets for them are on another host."""
+        return self.settings["jinja2_env"].get_template(name)
 
 
 class _OfItsOwner:
