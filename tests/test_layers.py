@@ -70,6 +70,7 @@ ROOMS = {
     "limits": {"limits_sqlite", "limits"},
     "markdown_it": {"markdown"},
     "nh3": {"markdown"},
+    "nbconvert": {"server"},
     "numpy": {"frames"},
     "openai": {"client", "retry"},
     "pandas": {"measures", "frames", "export", "plots"},

@@ -33,6 +33,7 @@ from .api import handlers as api_handlers
 from .api import unknown
 from .api.states import Probe
 from .body_limit import LimitedServer
+from .compiled import keeping_compiled
 from .entrance import Entrance
 from .headers import EXTENSIONS, security_headers
 from .identity import COOKIE_DAYS, Visitors
@@ -68,6 +69,7 @@ def voila_config(serving: ServeSettings) -> Config:
     return Config(
         {
             "VoilaConfiguration": voila,
+            "VoilaExporter": {"preprocessors": [keeping_compiled()]},
             "VoilaKernelManager": {
                 "fill_delay": 0,
                 "kernel_manager_class": f"{PageKernel.__module__}.{PageKernel.__name__}",
