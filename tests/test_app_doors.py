@@ -10,6 +10,7 @@ import pytest
 from tornado.web import create_signed_value
 from websockets.exceptions import InvalidStatus
 
+from chat_magics.server.notices import notices
 from tests.app_browser import Browser, message
 from tests.app_people import App, app_on
 
@@ -164,6 +165,42 @@ def test_a_new_token_shuts_out_who_knew_the_old_one_and_keeps_who_they_are(app: 
     assert browser.owner == "visitor-of-old"
 
 
+def test_a_page_whose_kernel_is_gone_hears_its_status_and_the_log_has_no_word_of_it(
+    app: App, ada: Browser
+) -> None:
+    said = app.server.log
+    for _ in range(2):
+        with pytest.raises(InvalidStatus) as told:
+            ada.socket("00000000-0000-0000-0000-000000000000")
+        assert (told.value.response.status_code, told.value.response.body) == (404, b"")
+    assert app.server.log == said
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status", "said"),
+    [
+        ("/nothing", {}, 404, b"Nothing is here"),
+        ("/voila/labextensions/none/x.js", {}, 404, b"Nothing is here"),
+        ("/", {"Host": "rebound.example"}, 403, b"Not let in"),
+    ],
+)
+def test_an_error_is_told_in_a_page_that_asks_no_other_host(
+    ada: Browser, path: str, headers: dict[str, str], status: int, said: bytes
+) -> None:
+    got = ada.get(path, **headers)
+    assert got.status == status
+    assert said in got.body
+    assert b'<a href="/">Open the app</a>' in got.body
+    assert b"://" not in got.body
+
+
+def test_a_fault_of_the_server_is_told_without_its_details() -> None:
+    told = {"status_code": 500, "message": "key", "exception": ValueError("key"), "base_url": "/"}
+    html = notices().get_template("error.html").render(told)
+    assert "This did not work" in html
+    assert "key" not in html
+
+
 def test_nobody_loses_their_conversations_by_signing_out(ada: Browser) -> None:
     assert ada.get("/logout").status == 404
     assert ada.query("Hello").status == 200
@@ -178,7 +215,7 @@ def test_every_answer_tells_browsers_what_it_may_do(ada: Browser, path: str) -> 
     assert "object-src 'none'" in policy
     assert "http" not in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
 
 
 def test_files_are_what_they_say(ada: Browser) -> None:

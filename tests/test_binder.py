@@ -57,7 +57,7 @@ def opens(started: Started) -> None:
     """Opens what the badges name; the kernel of the page goes with the page."""
     html = started.get(PAGE)
     assert "application/vnd.jupyter.widget-view+json" in html
-    assert '<meta name="referrer" content="no-referrer">' in html
+    assert '<meta name="referrer" content="same-origin">' in html
     assert "jupyter-config-data" in started.get(NOTEBOOK)
     (kernel,) = json.loads(started.get("api/kernels"))
     started.end(kernel["id"])

@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+import chat_magics
+from chat_magics.cli import UNREAD
 from chat_magics.server import ServeSettings
 from chat_magics.server.kernels import NICER
 from tests.app_server import AppServer
@@ -69,6 +71,22 @@ def test_another_command_refuses_what_it_does_not_know() -> None:
     done = run("-m", "chat_magics", "demo", "--no-browser", "--speed", "0")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].endswith("unrecognized arguments: --no-browser")
+
+
+def test_it_tells_its_version() -> None:
+    done = run("-m", "chat_magics", "--version")
+    assert (done.returncode, done.stdout) == (0, f"chat-magics {chat_magics.__version__}\n")
+
+
+def test_whoever_reads_no_further_sees_no_traceback(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "chat_magics", "sessions", "--json"]
+    with AppServer(tmp_path, "--demo", "--preheated", "0") as app, open(writing, "w") as unread:
+        app.get("")
+        given = app.environment
+        done = subprocess.run(command, env=given, stdout=unread, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (UNREAD, "")
 
 
 def test_where_jupyterlab_is_not_installed_one_line_says_how() -> None:

@@ -113,10 +113,10 @@ def test_the_installation_enables_it() -> None:
 
 def test_our_page_has_our_template_and_headers_and_asks_nobody_else(client: Client) -> None:
     headers, html, _ = client.page("notebooks/app.ipynb")
-    assert '<meta name="referrer" content="no-referrer">' in html
+    assert '<meta name="referrer" content="same-origin">' in html
     assert OUTSIDE.findall(html) == []
     assert "default-src 'self'" in headers["Content-Security-Policy"]
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
     loaded = json.loads(re.findall(r'id="jupyter-config-data"[^>]*>(.*?)</script>', html, re.S)[0])
     assert loaded["fullMathjaxUrl"] is None
     assert "chat-magics" not in [each["name"] for each in loaded["federated_extensions"]]

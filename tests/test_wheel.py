@@ -78,6 +78,7 @@ def test_the_wheel_holds_what_the_app_and_jupyterlab_need(wheel: Path) -> None:
     assert {
         "chat_magics/app.ipynb",
         "chat_magics/py.typed",
+        "chat_magics/server/notices/login.html",
         "chat_widgets/static/visit.js",
         f"{data}share/jupyter/labextensions/chat-magics/package.json",
         f"{data}share/jupyter/labextensions/chat-magics/static/remoteEntry.js",
@@ -92,7 +93,7 @@ def test_the_app_runs_from_an_empty_folder(app: AppServer) -> None:
     page = app.get("")
     assert page.status == 200, app.log
     html = page.body.decode()
-    assert '<meta name="referrer" content="no-referrer">' in html  # our template
+    assert '<meta name="referrer" content="same-origin">' in html  # our template
     assert "application/vnd.jupyter.widget-view+json" in html  # the panel
     answer = app.post("api/query", {"prompt": "Who are you?"})
     assert "no language model" in answer.json["text"]

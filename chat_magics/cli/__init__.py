@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from importlib.util import find_spec
 
 from ..errors import ChatError
@@ -15,6 +16,9 @@ from .serving import add_serve
 from .sessions import add_sessions
 
 __all__ = ["main"]
+
+UNREAD = 141
+"""The status of a command whose lines nobody reads any more, as a shell tells it of others."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,9 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed.rest = rest
     try:
         status: int = parsed.run(parsed)
+        sys.stdout.flush()
     except ChatError as error:
         print(f"chat-magics: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # `| head` has seen enough
+        # Else Python complains when it sends the rest off, at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
     except KeyboardInterrupt:
         return 0
     return status
@@ -44,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="chat-magics", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('chat-magics')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     demo = commands.add_parser("demo", help="serve the built-in demo model to any OpenAI client")
     demo.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")

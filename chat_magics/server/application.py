@@ -33,10 +33,12 @@ from .api import handlers as api_handlers
 from .api import unknown
 from .api.states import Probe
 from .body_limit import LimitedServer
+from .compiled import keeping_compiled
 from .entrance import Entrance
 from .headers import EXTENSIONS, security_headers
 from .identity import COOKIE_DAYS, Visitors
 from .kernels import PageKernel
+from .notices import notices
 from .pages import REPLACED, KernelDoor
 from .settings import ServeSettings
 
@@ -67,6 +69,7 @@ def voila_config(serving: ServeSettings) -> Config:
     return Config(
         {
             "VoilaConfiguration": voila,
+            "VoilaExporter": {"preprocessors": [keeping_compiled()]},
             "VoilaKernelManager": {
                 "fill_delay": 0,
                 "kernel_manager_class": f"{PageKernel.__module__}.{PageKernel.__name__}",
@@ -179,6 +182,7 @@ class ChatVoila(Voila):  # type: ignore[misc]
         return {
             **settings,
             "identity_provider": self.identity_provider,
+            "jinja2_env": notices(),
             "cookie_secret": serving.secret(self.chat.home),
             "xsrf_cookie_kwargs": {"samesite": "Lax"},
             "allow_remote_access": not serving.on_loopback,

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jupyter_server.auth.identity import IdentityProvider, User
+from jupyter_server.utils import url_path_join
 from tornado.httputil import HTTPServerRequest
 from traitlets import Instance
 
@@ -46,6 +47,11 @@ class Visitors(IdentityProvider):
     def logout_available(self) -> bool:
         """Never: the cookie is all that tells whose the conversations are."""
         return False
+
+    def get_handlers(self) -> list[tuple[str, object]]:
+        """Where a person signs in, below the app's own path: Voilà puts nothing before it."""
+        base = self.serving.base_url
+        return [(url_path_join(base, path), handler) for path, handler in super().get_handlers()]
 
     def get_user(self, handler: Any) -> User | None:
         """Who asks; None where they may not come in."""

@@ -51,6 +51,17 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]
             await ready
         _ = self.xsrf_token  # sets the cookie without which the page cannot end its kernel
 
+    def get_login_url(self) -> str:
+        """Where a person signs in; behind a proxy that is no matter of ours.
+
+        Raises:
+            HTTPError: 403 where the proxy named nobody.
+        """
+        if not self.identity_provider.login_available:
+            raise HTTPError(403)
+        url: str = super().get_login_url()
+        return url
+
     async def get(self, path: str | None = None) -> None:
         if path:
             raise HTTPError(404)
@@ -87,14 +98,11 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]
         again = max(1, round(seconds))
         self.set_header("Retry-After", str(again))
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.finish(
-            '<!doctype html><html lang="en"><meta charset="utf-8"><title>chat_magics</title>'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f'<meta http-equiv="refresh" content="{again}">'
-            '<body style="font: 16px/1.5 system-ui, sans-serif; margin: 15vh auto; max-width: 30em;'
-            ' padding: 0 1em; color-scheme: light dark">'
-            f"<h1>{what}</h1><p>This page tries again in {again} seconds.</p>"
-        )
+        self.finish(self.render_template("refused.html", what=what, seconds=again))
+
+    def get_template(self, name: str) -> Any:
+        """One of our notices: Voilà's own style sheets for them are on another host."""
+        return self.settings["jinja2_env"].get_template(name)
 
 
 class _OfItsOwner:
@@ -136,6 +144,20 @@ class _Channels(_OfItsOwner, VoilaKernelWebsocketHandler):  # type: ignore[misc]
     async def pre_get(self) -> None:
         self.check_owner(self.kernel_id)
         await super().pre_get()
+
+    def get_websocket_protocol(self) -> Any:
+        """Tornado's, without pings of its own: it takes the milliseconds of Jupyter's for seconds.
+
+        Jupyter Server sends some every 30 seconds, and looks for what comes back.
+        """
+        protocol = super().get_websocket_protocol()
+        if protocol is not None:
+            protocol.params.ping_interval = 0
+        return protocol
+
+    def write_error(self, status_code: int, **given: Any) -> None:
+        """Nothing but the status: a page without its kernel asks again and again."""
+        self.finish()
 
     def on_message(self, ws_message: bytes | str) -> None:
         """Hands on what a page says; what is no message ends its connection."""
