@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.app_page import AppPage, serving, visitor
 from tests.app_server import AppServer
 from tests.chat_server import ChatServer
-from tests.panel_lab import chromium
+from tests.chromium import chromium
 from tests.test_panel_access import AXE
 
 pytestmark = pytest.mark.browser

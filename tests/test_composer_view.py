@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.view_page import ViewPage, chromium, view_page
+from tests.chromium import chromium
+from tests.view_page import ViewPage, view_page
 
 pytestmark = pytest.mark.browser
 

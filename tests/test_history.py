@@ -161,9 +161,10 @@ def test_a_conversation_is_found_by_name_id_and_beginning_of_its_id(history):
 
 
 def test_a_name_wins_over_the_beginning_of_an_id(history):
-    talk = history.create_conversation()
-    named = history.create_conversation(talk.id[:4])
-    assert history.conversation(talk.id[:4]) == named
+    talk = history.new_conversation().model_copy(update={"id": "abcd" + "1" * 28})
+    history.add(talk)
+    named = history.create_conversation("abcd")
+    assert history.conversation("abcd") == named
 
 
 def test_an_unknown_name_tells_the_nearest_ones(history):
