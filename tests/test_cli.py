@@ -110,6 +110,12 @@ def test_each_option_of_serve_is_a_setting() -> None:
     assert options - {"help", "model", "demo", "open_browser"} <= ServeSettings.model_fields.keys()
 
 
+def test_ctrl_c_while_its_first_kernels_start_ends_it_without_a_word(tmp_path: Path) -> None:
+    with AppServer(tmp_path, "--demo") as app:
+        assert app.stop(signal.SIGINT) == 0
+    assert "Traceback" not in app.log
+
+
 def test_serve_says_where_it_is_and_ctrl_c_ends_it_with_its_kernels(tmp_path: Path) -> None:
     with AppServer(tmp_path, "--demo", "--base-url", "/chat") as app:
         assert app.url.endswith("/chat/")

@@ -47,12 +47,14 @@ def _say(front: Front, **message: Any) -> list[dict[str, Any]]:
 
 
 def test_a_page_that_is_only_open_loads_nothing_heavy() -> None:
+    # With Python 3.10, IPython itself brings Pygments along.
     code = (
-        "import os, sys; os.environ['CHAT_MAGICS_SERVE_FRONT'] = sys.argv[1]\n"
+        "import os, sys, IPython.core.interactiveshell; before = set(sys.modules)\n"
+        "os.environ['CHAT_MAGICS_SERVE_FRONT'] = sys.argv[1]\n"
         "from chat_widgets.front import Front; from chat_widgets.visitor import Visitor\n"
         "front = Front.for_visitor(Visitor())\n"
         "front.transcript._take(front.transcript, {'type': 'ready'}, [])\n"
-        "print(*sys.modules)"
+        "print(*set(sys.modules) - before)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, json.dumps(TOLD)], capture_output=True, text=True, check=True

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import tornado.web
-from jupyter_core.utils import run_sync
 from jupyter_server.utils import url_path_join
 from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.netutil import bind_sockets
@@ -150,7 +149,7 @@ class ChatVoila(Voila):  # type: ignore[misc]
     def stop(self) -> None:
         """Ends the kernels and closes what was opened."""
         entrance: Entrance = self.app.settings["chat_magics"]
-        run_sync(entrance.seats.end_all)()
+        self.ioloop.run_sync(entrance.seats.end_all)  # the loop on which they are started
         entrance.close()
         shutil.rmtree(self.connection_dir, ignore_errors=True)
 

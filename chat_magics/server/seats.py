@@ -15,11 +15,15 @@ from datetime import datetime, timezone
 from typing import Any
 
 from jupyter_core.utils import ensure_async
+from tornado.web import HTTPError
 
 __all__ = ["Claims", "Seat", "Seats"]
 
 LEFT_SECONDS = 30.0
 """A page that is loaded has its connection within seconds; one whose network broke comes back."""
+
+STARTING_SECONDS = 10.0
+"""How long the end of the server waits for a kernel whose process is being started."""
 
 
 @dataclass
@@ -119,10 +123,19 @@ class Seats:
 
     async def end_all(self) -> None:
         """Ends all kernels; those that wait for a visitor have nothing to store."""
-        for kernel in self._kernels.list_kernel_ids():
-            if kernel not in self._taken:
-                await ensure_async(self._kernels.shutdown_kernel(kernel, now=True))
-        await ensure_async(self._kernels.shutdown_all())
+        deadline = time.monotonic() + STARTING_SECONDS
+        while True:
+            for kernel in self._kernels.list_kernel_ids():
+                if kernel not in self._taken:
+                    await ensure_async(self._kernels.shutdown_kernel(kernel, now=True))
+            try:
+                await ensure_async(self._kernels.shutdown_all())
+            except HTTPError:  # one is starting at this moment, and can be ended once it runs
+                if time.monotonic() > deadline:
+                    return  # it ends by itself when its server is gone
+                await asyncio.sleep(0.1)
+            else:
+                return
 
     async def sweep(self) -> None:
         """Ends what nobody looks at, and what does nothing for long."""
