@@ -12,7 +12,6 @@ from playwright.sync_api import Browser, expect
 from tests.app_page import AppPage, serving, tab, visiting, visitor
 from tests.app_server import AppServer
 from tests.chat_server import ChatServer, Reply, Status
-from tests.chromium import chromium
 from tests.test_panel_access import AXE, DRAWERS, RICH, WIDER
 
 pytestmark = pytest.mark.browser
@@ -35,12 +34,6 @@ def model() -> Iterator[ChatServer]:
 def app(tmp_path_factory: pytest.TempPathFactory, model: ChatServer) -> Iterator[AppServer]:
     arguments = ("--base-url", "/chat", "--own-key")
     with serving(tmp_path_factory.mktemp("app"), model, *arguments) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
         yield started
 
 

@@ -13,7 +13,6 @@ from playwright.sync_api import Browser, expect
 from tests.app_page import LONG, serving, tab, visiting, visitor
 from tests.app_server import Answered, AppServer
 from tests.chat_server import ChatServer, Reply
-from tests.chromium import chromium
 
 pytestmark = pytest.mark.browser
 
@@ -35,12 +34,6 @@ def app(tmp_path_factory: pytest.TempPathFactory, model: ChatServer) -> Iterator
     limits = {"REQUESTS_PER_MINUTE": "2", "MAX_LIMIT_WAIT": "10"}
     loads = {"SERVE_PAGE_LOADS_PER_MINUTE": str(LOADS)}
     with serving(tmp_path_factory.mktemp("app"), model, *seats, **limits, **loads) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
         yield started
 
 

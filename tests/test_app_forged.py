@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, expect
 from tests.app_page import AppPage, serving, visiting
 from tests.app_server import AppServer
 from tests.chat_server import ChatServer, Reply
-from tests.chromium import chromium
 from tests.talks import CANARY, leaks
 from tests.test_panel_forged import ATTACKER
 
@@ -47,12 +46,6 @@ def model() -> Iterator[ChatServer]:
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory, model: ChatServer) -> Iterator[AppServer]:
     with serving(tmp_path_factory.mktemp("app"), model, "--own-key") as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
         yield started
 
 

@@ -13,7 +13,6 @@ from playwright.sync_api import Browser, expect
 from tests.app_page import AppPage, free_port, kernel_process, serving, visiting
 from tests.app_server import AppServer
 from tests.chat_server import ChatServer, Reply
-from tests.chromium import chromium
 
 pytestmark = pytest.mark.browser
 
@@ -30,12 +29,6 @@ def model() -> Iterator[ChatServer]:
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory, model: ChatServer) -> Iterator[AppServer]:
     with serving(tmp_path_factory.mktemp("app"), model, "--port", str(free_port())) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
         yield started
 
 

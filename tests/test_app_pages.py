@@ -21,7 +21,7 @@ from tests.app_page import (
 )
 from tests.app_server import AppServer
 from tests.chat_server import ChatServer, Reply
-from tests.chromium import chromium, launched, patient
+from tests.chromium import launched, patient
 
 pytestmark = pytest.mark.browser
 
@@ -37,12 +37,6 @@ def model() -> Iterator[ChatServer]:
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory, model: ChatServer) -> Iterator[AppServer]:
     with serving(tmp_path_factory.mktemp("app"), model) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
         yield started
 
 

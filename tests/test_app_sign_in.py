@@ -12,7 +12,6 @@ from playwright.sync_api import Browser, Page, expect
 from tests.app_page import AppPage, serving, visitor
 from tests.app_server import AppServer
 from tests.chat_server import ChatServer
-from tests.chromium import chromium
 from tests.test_panel_access import AXE
 
 pytestmark = pytest.mark.browser
@@ -32,12 +31,6 @@ def app(tmp_path_factory: pytest.TempPathFactory, model: ChatServer) -> Iterator
     with serving(
         tmp_path_factory.mktemp("app"), model, "--base-url", "/chat", SERVE_TOKEN=TOKEN
     ) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
         yield started
 
 

@@ -23,7 +23,6 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, expect
 
-from tests.chromium import chromium
 from tests.lab import Lab
 from tests.panel_lab import LONG, kernel_ready, page_of
 
@@ -46,12 +45,6 @@ def lab_in(folder: Path, **environment: str) -> Lab:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with lab_in(tmp_path_factory.mktemp("lab"), JUPYTERHUB_USER="ada") as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
         yield started
 
 

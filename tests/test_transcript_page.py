@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.aimock import FOLDER
-from tests.chromium import chromium
 from tests.view_page import ViewPage, row, view_page
 
 pytestmark = pytest.mark.browser
@@ -25,12 +24,6 @@ RICH = (
 OVERFLOW = """() => [...document.querySelectorAll("#one, #one *")].filter((element) =>
   element.getBoundingClientRect().right > innerWidth + 1
   && !element.closest("pre, .ct-wide, .chat-magics-math")).map((element) => element.className)"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

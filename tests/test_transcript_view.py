@@ -10,18 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.chromium import chromium
 from tests.view_page import ViewPage, row, view_page
 
 pytestmark = pytest.mark.browser
 
 CODE = "Do this:\n\n\n```python\nimport math\n\nmath.pi\n```"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

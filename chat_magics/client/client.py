@@ -27,7 +27,7 @@ from ..loop import LoopThread
 from ..messages import ChatRequest, Completion
 from ..retry import RetryPolicy
 from .catalogue import Catalogue
-from .events import Emit, Event, Text
+from .events import Emit, Text, ignored
 from .parameters import Adaption
 from .progress import Progress
 from .servers import Servers
@@ -67,10 +67,6 @@ class _InForce(NamedTuple):
 
     config: ChatConfig
     sources: Sourced
-
-
-def _ignore(event: Event) -> None:
-    """For who wants the whole answer only."""
 
 
 class ChatClient:
@@ -126,7 +122,7 @@ class ChatClient:
         """
         sending, rules = sending or Sending(), _InForce(self.config, self.sources)
         found = self._found(request, sending, rules)
-        return found or self.loop.run(self._asked(request, _ignore, sending, rules))
+        return found or self.loop.run(self._asked(request, ignored, sending, rules))
 
     async def send(self, request: ChatRequest, emit: Emit, sending: Sending) -> Completion:
         """The whole answer; its pieces go to `emit` as they come. Runs on the private loop.
@@ -273,7 +269,7 @@ class ChatClient:
         """The model that a prompt would go to, and whether that is a guess; asks no server."""
         return self._catalogue.likely(self.config)
 
-    async def default_model(self, emit: Emit = _ignore) -> str:
+    async def default_model(self, emit: Emit = ignored) -> str:
         """The configured model, or OpenAI's current small one, or the first the server lists.
 
         Args:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["Emit", "Event", "Restarted", "Text", "Waiting"]
+__all__ = ["Emit", "Event", "Restarted", "Text", "Waiting", "ignored"]
 
 
 @dataclass(frozen=True)
@@ -66,3 +66,7 @@ class Restarted:
 
 Event: TypeAlias = Text | Waiting | Restarted
 Emit: TypeAlias = Callable[[Event], None]
+
+
+def ignored(event: Event) -> None:
+    """Takes what nobody wants to know."""
