@@ -38,6 +38,7 @@ def test_turns_that_somebody_made_shorter_stay_as_they_are() -> None:
 
 def test_the_collector_is_off_during_an_import_and_on_after_it() -> None:
     assert gc.isenabled()
+    frozen = gc.get_freeze_count()  # Python 3.12 freezes some by itself
     during = []
 
     @while_importing()
@@ -49,7 +50,7 @@ def test_the_collector_is_off_during_an_import_and_on_after_it() -> None:
         broken()
     assert during == [False]
     assert gc.isenabled()
-    assert gc.get_freeze_count() == 0
+    assert gc.get_freeze_count() == frozen
 
 
 def test_turns_are_short_while_a_reply_comes(server: ChatServer) -> None:
