@@ -19,6 +19,8 @@ def _run() -> None:
     order = json.load(sys.stdin)
     # The parent's: where its packages are, this process has to look for them too.
     sys.path[:] = order["sys_path"]
+    # Arrow does without it, and reading many histories takes less time than importing it.
+    sys.modules["numpy"] = None  # type: ignore[assignment]
     import adbc_driver_sqlite
     import pyarrow as pa
     from adbc_driver_manager import AdbcConnection, AdbcStatement
