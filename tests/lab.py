@@ -21,7 +21,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Page, expect
 from typing_extensions import Self
 
-from tests.chromium import chromium, patient
+from tests.chromium import PATIENCE, chromium, patient
 from tests.closing import Closing
 
 HERE = re.compile(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:")
@@ -110,6 +110,8 @@ class Lab(Closing):
 
 
 ACTIVE = re.compile(r"\bjp-mod-active\b")
+PRESSES = 6
+"""How often a key is pressed that a page took for nothing."""
 
 
 @dataclass
@@ -124,12 +126,19 @@ class Sheet:
         """Runs a cell by keyboard."""
         prompt = self.page.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt").nth(number)
         before = prompt.inner_text()
-        prompt.click()
-        # The page takes the focus somewhere else while it is still being set up.
-        expect(self.page.locator(".jp-Notebook .jp-CodeCell").nth(number)).to_have_class(ACTIVE)
-        expect(self.page.locator(".jp-Notebook:focus-within")).to_have_count(1)
-        self.page.keyboard.press("Control+Enter")
-        expect(prompt).not_to_have_text(before)
+        for left in reversed(range(PRESSES)):
+            prompt.click()
+            # The page takes the focus somewhere else while it is still being set up.
+            expect(self.page.locator(".jp-Notebook .jp-CodeCell").nth(number)).to_have_class(ACTIVE)
+            expect(self.page.locator(".jp-Notebook:focus-within")).to_have_count(1)
+            self.page.keyboard.press("Control+Enter")
+            try:
+                expect(prompt).not_to_have_text(before, timeout=PATIENCE / PRESSES)
+            except AssertionError:  # pressed before the page knew its keys: a person presses again
+                if not left:
+                    raise
+            else:
+                break
         if wait:
             self.wait_idle()
 
