@@ -45,6 +45,12 @@ class Browser:
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str | list[str]) -> Got:
         """One request; `_` in the name of a header stands for `-`, a list is sent as several."""
+        return self.got(self.sent(method, path, body, **headers))
+
+    def sent(
+        self, method: str, path: str, body: Any = None, **headers: str | list[str]
+    ) -> http.client.HTTPConnection:
+        """The same, as soon as it is sent."""
         host, _, port = self.host.partition(":")
         source = (self._address, 0)
         line = http.client.HTTPConnection(host, int(port), timeout=60, source_address=source)
@@ -54,6 +60,10 @@ class Browser:
                 line.putheader(name.replace("_", "-"), each)
         line.putheader("Content-Length", str(len(body or b"")))
         line.endheaders(body)
+        return line
+
+    def got(self, line: http.client.HTTPConnection) -> Got:
+        """What is answered to what was sent."""
         answer = line.getresponse()
         for set_cookie in answer.headers.get_all("Set-Cookie", []):
             for name, morsel in SimpleCookie(set_cookie).items():
@@ -78,7 +88,10 @@ class Browser:
 
     def open_page(self) -> str:
         """Loads the page; the id of its kernel."""
-        got = self.get("/")
+        return self.kernel_of(self.get("/"))
+
+    def kernel_of(self, got: Got) -> str:
+        """The id of a page's kernel."""
         assert got.status == 200, got
         found = re.search(rb'"kernelId": "([0-9a-f-]{36})"', got.body)
         assert found is not None, got.body[-3000:]

@@ -162,8 +162,10 @@ def visitor(
         color_scheme="dark" if dark else "light",
         accept_downloads=True,
     )
-    yield patient(context)
-    context.close()
+    try:
+        yield patient(context)
+    finally:  # a page that stays open would keep its seat from the tests that follow
+        context.close()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.app_browser import Browser as Cookies
 from tests.app_page import LONG, serving, tab, visiting, visitor
 from tests.app_server import Answered, AppServer
 from tests.chat_server import ChatServer, Reply
@@ -79,6 +80,18 @@ def test_the_page_says_in_words_that_all_seats_are_taken(browser: Browser, app: 
         assert (answer.status, answer.headers["retry-after"]) == (503, "30")
         expect(page.get_by_role("heading")).to_have_text("All seats are taken.")
         expect(page.get_by_text("tries again in 30 seconds")).to_be_visible()
+
+
+def test_a_page_that_is_loaded_anew_has_the_place_of_the_one_before(app: AppServer) -> None:
+    app.until(lambda: app.sessions == 0)
+    ada = Cookies(app)
+    kernels = [ada.open_page() for _ in range(SEATS)]
+    anew = ada.sent("GET", "/")
+    assert app.sessions == SEATS  # the server has seen the page before it hears of the other's end
+    assert ada.submit(f"/voila/api/shutdown/{kernels.pop()}").status == 204
+    kernels.append(ada.kernel_of(ada.got(anew)))
+    for kernel in kernels:
+        assert ada.submit(f"/voila/api/shutdown/{kernel}").status == 204
 
 
 def test_a_flood_of_reloads_is_bounded(app: AppServer) -> None:

@@ -70,7 +70,7 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]
                 self.redirect(self._without_token())  # nor does the browser's history keep it
                 return
             self._renew_cookie()
-            if refusal := self._refusal():
+            if refusal := await self._refusal():
                 self._refuse(*refusal)
                 return
         with self.entrance.seats.place_for(self):
@@ -84,12 +84,13 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]
         if self.entrance.serving.auth != "proxy":  # who is known by a proxy has none
             self.identity_provider.set_login_cookie(self, self.current_user)
 
-    def _refusal(self) -> tuple[int, float, str] | None:
+    async def _refusal(self) -> tuple[int, float, str] | None:
         entrance = self.entrance
         wait = entrance.page_load(address_of(self.request, entrance.serving))
         if wait:
             return 429, wait, "Too many pages were opened from your address."
-        if len(entrance.seats) >= entrance.serving.max_sessions:
+        owner, most = self.current_user.username, entrance.serving.max_sessions
+        if not await entrance.seats.has_place(owner, most):
             return 503, AGAIN_SECONDS, "All seats are taken."
         return None
 

@@ -22,6 +22,9 @@ __all__ = ["Claims", "Seat", "Seats"]
 LEFT_SECONDS = 30.0
 """A page that is loaded has its connection within seconds; one whose network broke comes back."""
 
+FAREWELL_SECONDS = 3.0
+"""A page that is loaded anew asks for its place just as the one before gives it up."""
+
 STARTING_SECONDS = 10.0
 """How long the end of the server waits for a kernel whose process is being started."""
 
@@ -79,6 +82,22 @@ class Seats:
             yield
         finally:
             self._coming.discard(page)
+
+    async def has_place(self, owner: str, most: int) -> bool:
+        """True where there is room for one more page.
+
+        Args:
+            owner: whose page it will be; for one with open pages it waits a little, since
+                of two requests of a browser either may arrive first.
+            most: how many there may be.
+        """
+        deadline = time.monotonic() + FAREWELL_SECONDS
+        while len(self) >= most:
+            is_here = any(seat.owner == owner for seat in self)
+            if not is_here or time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.05)
+        return True
 
     def kernels(self) -> int:
         """How many kernels run, those that wait for visitors among them."""
