@@ -15,7 +15,7 @@ from pandas.testing import assert_frame_equal
 from sqlalchemy import select
 
 from chat_magics.frames import GROUPS, SCHEMA, empty, to_frame
-from chat_magics.history import History, bulk, reading, rows
+from chat_magics.history import History, bulk, exchanges, reading, rows
 from chat_magics.history.filters import Filter
 from tests.frame_samples import START, awkward, checked, filled, sound
 
@@ -94,6 +94,23 @@ def test_both_ways_to_a_frame_give_the_same(history, path, by_arrow):
     for kind in ("messages", "exchanges"):
         fast, plain = getattr(history, kind)(), getattr(history, kind)(exchanges=ids)
         assert_frame_equal(checked(fast, kind), checked(plain, kind))
+
+
+def test_many_batches_give_what_one_gives(history, by_arrow, monkeypatch):
+    monkeypatch.setattr(bulk, "BATCH_ROWS", 500)
+    samples = filled(history, awkward())
+    # Lengths differ, so that a batch that is read over another one would show.
+    copies = [
+        each.model_copy(
+            update={"id": f"{number:05}{each.id}", "text": f"{each.text} {number:0{number % 99}}"}
+        )
+        for number in range(2_000 // len(samples))
+        for each in samples
+    ]
+    history._store.write(lambda connection: exchanges.add_ended(connection, copies))
+    ids = [exchange.id for exchange in history.walk()]
+    for kind in ("messages", "exchanges"):
+        assert_frame_equal(getattr(history, kind)(), getattr(history, kind)(exchanges=ids))
 
 
 def test_a_filter_narrows_both_ways_alike(history, by_arrow):

@@ -15,8 +15,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
+from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Boolean, Float, Integer, Select
 from sqlalchemy.dialects import sqlite
@@ -37,6 +38,13 @@ _PIPE_BYTES = 1_048_576
 """Where the system lets us choose: so both processes wait for each other less often."""
 
 
+BATCH_ROWS = 8_192
+"""Larger ones take longer: they do not fit into the processor's caches."""
+
+_LARGE_BYTES = 65_536
+"""Smaller pieces are descriptions of batches, which Arrow may keep."""
+
+
 def available() -> bool:
     """True where the packages of the extra `arrow` are installed."""
     return bool(sys.executable) and all(map(find_spec, ("pyarrow", "adbc_driver_sqlite")))
@@ -53,8 +61,8 @@ def read_table(
         path: the history file; it stays as it is.
         query: over the tables of history, without an order: rows come as they lie in the file,
             which is as a rule the order they were written in.
-        each: makes of a batch of rows the one that the table is to hold; so the rows that were
-            read need not all be in memory.
+        each: makes of a batch of rows the one that the table is to hold, whose memory has to be
+            its own: that of the batch is used again for the next one.
     """
     import pyarrow as pa
 
@@ -64,7 +72,8 @@ def read_table(
         assert child.stdout is not None
         assert child.stderr is not None
         try:
-            for batch in pa.ipc.open_stream(child.stdout):
+            source = child.stdout if each is None else _Reused(child.stdout)
+            for batch in pa.ipc.open_stream(source):
                 # The first row of all only tells the types.
                 rows = _as_given(batch if batches else batch.slice(1), columns)
                 batches.append(rows if each is None else each(rows))
@@ -82,6 +91,35 @@ def read_table(
     return None
 
 
+class _Reused:
+    """What comes by a pipe, each large piece in the place of the one before.
+
+    In a virtual machine the first touch of fresh memory takes longer than the reading itself.
+
+    Args:
+        pipe: the readable end.
+    """
+
+    closed = False
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = cast(BufferedReader, pipe)
+        self._place = bytearray()
+
+    def readable(self) -> bool:
+        """True, as Arrow asks."""
+        return True
+
+    def read(self, size: int) -> bytes | memoryview:
+        """So many bytes, fewer at the end."""
+        if size < _LARGE_BYTES:
+            return self._pipe.read(size)
+        if size > len(self._place):
+            self._place = bytearray(size)
+        piece = memoryview(self._place)[:size]
+        return piece[: self._pipe.readinto(piece)]
+
+
 def _child(path: Path, sql: str) -> subprocess.Popen[bytes]:
     child = subprocess.Popen(
         [sys.executable, "-I", "-S", bulk_child.__file__],
@@ -92,7 +130,12 @@ def _child(path: Path, sql: str) -> subprocess.Popen[bytes]:
         pipesize=_PIPE_BYTES,
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
-    order = {"sys_path": sys.path, "uri": f"{path.absolute().as_uri()}?mode=ro", "sql": sql}
+    order = {
+        "sys_path": sys.path,
+        "uri": f"{path.absolute().as_uri()}?mode=ro",
+        "sql": sql,
+        "batch_rows": BATCH_ROWS,
+    }
     assert child.stdin is not None
     try:
         with child.stdin as pipe:

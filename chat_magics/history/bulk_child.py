@@ -11,9 +11,6 @@ import sys
 
 __all__: list[str] = []
 
-BATCH_ROWS = 8_192
-"""Larger ones take longer: they do not fit into the processor's caches."""
-
 
 def _run() -> None:
     order = json.load(sys.stdin)
@@ -31,7 +28,7 @@ def _run() -> None:
         AdbcConnection(database) as connection,
         AdbcStatement(connection) as statement,
     ):
-        statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)})
+        statement.set_options(**{"adbc.sqlite.query.batch_rows": str(order["batch_rows"])})
         statement.set_sql_query(order["sql"])
         stream, _ = statement.execute_query()
         reader = pa.RecordBatchReader._import_from_c(stream.address)
