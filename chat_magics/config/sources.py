@@ -33,6 +33,9 @@ __all__ = [
 KEYRING_SERVICE = "chat_magics"
 _TYPED = "typed for "
 
+_seen: dict[type[BaseSettings], tuple[dict[str, str], dict[str, Any]]] = {}
+"""The environment as it was, and what it holds of some settings: 3 ms of each prompt to find out."""
+
 
 @dataclasses.dataclass(frozen=True)
 class TypedKey:
@@ -129,7 +132,7 @@ def from_environment(settings: type[BaseSettings]) -> dict[str, Any]:
     Raises:
         ConfigError: a file cannot be read, or a value that must be JSON is none.
     """
-    held = _by_field(EnvSettingsSource(settings))
+    held = _in_variables(settings)
     for name, field in settings.model_fields.items():
         alias = field.validation_alias
         prefixed = f"{settings.model_config.get('env_prefix', '')}{name}".upper()
@@ -138,6 +141,13 @@ def from_environment(settings: type[BaseSettings]) -> dict[str, Any]:
             if name not in held and (path := os.environ.get(variable)):
                 held[name] = _content(path, variable)
     return held
+
+
+def _in_variables(settings: type[BaseSettings]) -> dict[str, Any]:
+    environment = dict(os.environ)
+    if settings not in _seen or _seen[settings][0] != environment:
+        _seen[settings] = environment, _by_field(EnvSettingsSource(settings))
+    return dict(_seen[settings][1])
 
 
 def _content(path: str, variable: str) -> str:

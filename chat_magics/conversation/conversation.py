@@ -137,7 +137,8 @@ class Conversation(Contents, AsData):
         return self.reply_to(ask)
 
     def _given(self, files: Sequence[File]) -> tuple[Attachment, ...]:
-        self.session.refresh()
+        if files:
+            self.session.refresh()
         return given_files(files, self.session.config)
 
     async def ask_async(self, prompt: str, **options: Any) -> Reply:
