@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import psutil
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from tests.aimock import Aimock
 from tests.app_server import AppServer
 from tests.chat_server import ChatServer
 from tests.chromium import patient
@@ -208,9 +209,9 @@ def visiting(
 
 @contextmanager
 def serving(
-    folder: Path, model: ChatServer, *arguments: str, **settings: str
+    folder: Path, model: ChatServer | Aimock, *arguments: str, **settings: str
 ) -> Iterator[AppServer]:
-    """The app on the tests' model server; all visitors of the tests have one address.
+    """The app on a model server; all visitors of the tests have one address.
 
     Args:
         folder: for its home and its log.

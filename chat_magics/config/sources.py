@@ -34,7 +34,7 @@ KEYRING_SERVICE = "chat_magics"
 _TYPED = "typed for "
 
 _seen: dict[type[BaseSettings], tuple[dict[str, str], dict[str, Any]]] = {}
-"""The environment as it was, and what it holds of some settings: 3 ms of each prompt to find out."""
+"""The environment as it was, and what it holds of some settings: found out in 3 ms."""
 
 
 @dataclasses.dataclass(frozen=True)
