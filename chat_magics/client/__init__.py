@@ -1,8 +1,9 @@
 """ChatClient: a request through its rings, on the private loop, with a blocking face."""
 
 from .admission import Admission
-from .client import ChatClient, Sending
-from .events import Emit, Event, Restarted, Text, Waiting
+from .client import ChatClient
+from .events import Emit, Event, Restarted, Text, Waiting, ignored
+from .sending import Sending
 
 __all__ = [
     "Admission",
@@ -13,4 +14,5 @@ __all__ = [
     "Sending",
     "Text",
     "Waiting",
+    "ignored",
 ]

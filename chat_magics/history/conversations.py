@@ -21,6 +21,7 @@ from chat_magics.history.schema import conversations as table
 from chat_magics.history.schema import removed
 
 __all__ = [
+    "RUN",
     "add",
     "by_ref",
     "change",
@@ -35,6 +36,9 @@ __all__ = [
     "touch",
     "usable_name",
 ]
+
+RUN = "rows"
+"""The origin of a run over the rows of a frame; those of notebooks are hashes."""
 
 TITLE_CHARS = 60
 NAME_CHARS = 100
@@ -189,9 +193,12 @@ def by_ref(connection: Connection, owner: str, ref: str) -> ConversationRecord:
     raise NotFound(f"No conversation is called {shown!r}{_nearest(connection, owner, ref)}")
 
 
-def newest(connection: Connection, owner: str, limit: int | None) -> list[ConversationRecord]:
-    """The conversations that were used last, newest first."""
-    return _records(connection, _newest_first(owner).limit(limit))
+def newest(
+    connection: Connection, owner: str, limit: int | None, *, runs: bool = False
+) -> list[ConversationRecord]:
+    """The conversations that were used last, newest first; runs over rows only where wanted."""
+    query = _newest_first(owner).limit(limit)
+    return _records(connection, query if runs else query.where(table.c.origin != RUN))
 
 
 def latest(connection: Connection, owner: str, origin: str) -> ConversationRecord | None:
