@@ -129,8 +129,8 @@ def typed_array(values: Sequence[Any], dtype: Dtype) -> Any:
         dtype: as SCHEMA names it.
 
     Example:
-        >>> typed_array([1, None], "Int64").sum()
-        1
+        >>> typed_array([1, None], "Int64").tolist()
+        [1, <NA>]
     """
     import pandas as pd
 
