@@ -1,3 +1,7 @@
 """Prompts over rows: a template over the rows of a frame, and typed columns of the answers."""
 
-__all__: list[str] = []
+from .ask import ask, retry
+from .plan import RowsPlan
+from .result import RUN_COLUMNS
+
+__all__ = ["RUN_COLUMNS", "RowsPlan", "ask", "retry"]

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..client import Sending, ignored
 from ..errors import AnswerUnfit, ChatError, RateLimited, RateLimitReached
 from ..history import MISFIT, RowEnded
 from ..history.exchange import now
@@ -15,10 +12,9 @@ from ..messages import Completion, Usage
 from .outcome import Outcome, ended, refused, unfit
 
 if TYPE_CHECKING:
-    from ..client import ChatClient
-    from .pace import Pace
     from .purse import Rates
     from .question import Question
+    from .sending import Sender
 
 __all__ = ["Answer", "Asker", "Job"]
 
@@ -42,22 +38,18 @@ class Answer(NamedTuple):
 
 
 class Asker:
-    """Asks prompts of one question; belongs to the client's loop.
+    """Asks prompts of one question; belongs to one event loop.
 
     Args:
         question: what is asked.
-        client: that sends it.
+        sender: that sends it.
         rates: what it costs.
-        pace: told what the server says of its limits; None for nobody.
     """
 
-    def __init__(
-        self, question: Question, client: ChatClient, rates: Rates, pace: Pace | None = None
-    ) -> None:
+    def __init__(self, question: Question, sender: Sender, rates: Rates) -> None:
         self._question = question
-        self._client = client
+        self._sender = sender
         self._rates = rates
-        self._pace = pace
 
     async def ask(self, job: Job) -> Answer:
         """The answer to a job, or how it failed.
@@ -69,41 +61,34 @@ class Asker:
         if job.found is not None:
             return self._cached(job, job.found)
         started = time.monotonic()
-        requests: list[None] = []
-        sending = Sending(
-            use_cache=False,
-            on_request=lambda: requests.append(None),
-            whole=True,
-            waits_for_limits=False,
-            on_headers=self._told if self._pace is not None else None,
-        )
         question = self._question
-        first: Completion | None = None
-        request = question.request.asking(job.prompt)
-        try:
-            came = await self._client.send(request, ignored, sending)
-            try:
-                value = question.shape.read(came.text)
-            except AnswerUnfit as why:
-                first = came
-                request = question.second(job.prompt, came.text, why.message)
-                # It waits for limits by itself: from the beginning, the first were paid for twice.
-                patient = replace(sending, waits_for_limits=True)
-                came = joined(first, await self._client.send(request, ignored, patient))
-                value = question.shape.read(came.text)
-        except AnswerUnfit as why:
-            return self._misfit(job, came, why, time.monotonic() - started)
-        except ChatError as error:
-            if first is not None:
-                return self._misfit(job, first, error, time.monotonic() - started)
+        came, error, attempts = await self._sender.send(question.request.asking(job.prompt))
+        if came is None:
+            assert error is not None
             if isinstance(error, RateLimited | RateLimitReached):
-                raise
-            return self._failed(job, error, len(requests), time.monotonic() - started)
+                raise error
+            return self._failed(job, error, attempts, time.monotonic() - started)
+        try:
+            value = question.shape.read(came.text)
+        except AnswerUnfit as why:
+            return await self._once_more(job, came, why, started)
         return self._fits(job, came, value, time.monotonic() - started)
 
-    def _told(self, headers: Mapping[str, str]) -> None:
-        assert self._pace is not None
-        self._pace.told(headers)
+    async def _once_more(
+        self, job: Job, first: Completion, why: AnswerUnfit, started: float
+    ) -> Answer:
+        """The answer once the reason was told; it waits for limits, since the first is paid for."""
+        request = self._question.second(job.prompt, first.text, why.message)
+        second, error, _ = await self._sender.send(request, patient=True)
+        if second is None:
+            assert error is not None
+            return self._misfit(job, first, error, time.monotonic() - started)
+        came = joined(first, second)
+        try:
+            value = self._question.shape.read(came.text)
+        except AnswerUnfit as still:
+            return self._misfit(job, came, still, time.monotonic() - started)
+        return self._fits(job, came, value, time.monotonic() - started)
 
     def _fits(self, job: Job, came: Completion, value: object, seconds: float) -> Answer:
         status, note = ended(came.finish_reason)

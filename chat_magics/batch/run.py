@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..conversation.spending import spent
 from ..errors import AnswerUnfit, ChatError, InvalidRequest
 from ..history import Exchange, RowEnded, new_id
-from ..interpreter import short_turns
+from ..interpreter import heap_at_rest, short_turns
 from ..limits import Spending
 from ..pricing import estimate_tokens
 from ..telemetry import RequestRecord, host_of
@@ -193,7 +193,7 @@ class RowRun:
         self.totals.to_ask = len(jobs)
         self.id = self.begin()
         answered_before = len(self._outcomes)
-        with short_turns():
+        with short_turns(), heap_at_rest():
             self.wait(self._session.loop.submit(self.work(_blocks(jobs), plan)), plan)
         if self.reason is not None:
             if len(self._outcomes) == answered_before or not self._any_answer(jobs):
@@ -257,15 +257,14 @@ class RowRun:
             plan: what it was thought to take.
         """
         session, config, request = self._session, self._session.config, self._question.request
-        pace = Pace(self._how.concurrency)
+        pace = Pace(self._how.concurrency, config.tokens_per_minute)
         rates = Rates(request.base_url, request.model)
-        asker = Asker(self._question, session.client, rates, pace)
         keeper = Keeper(session, self._first(), self._deliver, self._fail)
         around = tokens_around(self._question) + typical_reply(self._question)
         self._pace = pace
         self._work = Work(
             blocks,
-            asker,
+            Asker(self._question, sender, rates),
             keeper,
             pace,
             await self._purse(plan),

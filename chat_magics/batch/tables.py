@@ -107,6 +107,30 @@ class Table:
             raise ValueError(f"columns {wrong} are not as long as the frame, {len(self)} rows")
         return getattr(self, f"_with_{self.kind}")(columns)
 
+    def mended(self, columns: Mapping[str, pd.Series[Any]], rows: Sequence[int]) -> Any:
+        """A frame of the same kind in which these rows have new values in these columns.
+
+        Args:
+            columns: as long as the frame, of the types that its own columns of these names have;
+                only the values of `rows` are looked at.
+            rows: their places.
+        """
+        import narwhals as nw
+
+        fresh = _read(self.with_columns(columns, replace=True))
+        chosen = set(rows)
+        mask = [place in chosen for place in range(len(self))]
+        mended = self._frame
+        for name in columns:
+            new, old = fresh[name], self._frame[name]
+            which = nw.new_series("mask", mask, nw.Boolean, backend=self._frame.implementation)
+            if self.kind == "pandas":
+                which = nw.from_native(
+                    which.to_native().set_axis(self._data.index), series_only=True
+                )
+            mended = mended.with_columns(new.zip_with(which, old).alias(name))
+        return mended.to_native()
+
     def _series_name(self) -> str:
         name = getattr(self._data, "name", None)
         return SERIES_COLUMN if name in (None, "") else str(name)

@@ -22,6 +22,7 @@ from .asker import Answer, Job
 from .keeper import Keeper
 from .pace import Pace
 from .purse import Purse
+from .sending import ENGINE_LOST
 
 __all__ = ["Asks", "Work"]
 
@@ -223,7 +224,7 @@ class Work:
         self._failed_in_turn += 1
         of_server = isinstance(failure, ServerUnavailable | RequestTimeout)
         in_vain = self._failed_in_turn >= max(_IN_VAIN, len(self._workers))
-        if isinstance(failure, _HOPELESS):
+        if isinstance(failure, _HOPELESS) or failure.code == ENGINE_LOST:
             self.stop(failure)
         elif in_vain and (of_server or not self._answered):
             self.stop(

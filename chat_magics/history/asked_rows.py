@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, or_, select, updat
 
 from chat_magics.errors import StoreError
 from chat_magics.history import search_index
-from chat_magics.history.exchange import Exchange, Status, now
+from chat_magics.history.exchange import Exchange, Status
 from chat_magics.history.exchanges import marked
 from chat_magics.history.expressions import owned_by
 from chat_magics.history.schema import exchanges as table
@@ -123,13 +123,30 @@ def begin(connection: Connection, first: Exchange, rows: Sequence[RowAsked]) -> 
         rows: at least one.
     """
     (common,) = marked([first])
-    connection.execute(
-        insert(table),
-        [
-            {**common, "id": id, "prompt": prompt, "sent": prompt, "request_key": key}
-            for id, key, prompt in rows
-        ],
-    )
+    id, key, prompt = rows[0]
+    own = {"id": id, "prompt": prompt, "sent": prompt, "request_key": key}
+    connection.execute(insert(table), common | own)
+    if len(rows) > 1:
+        # What they have in common is copied by the database: to hand it over costs ten times more.
+        connection.execute(_FURTHER, [{**row._asdict(), "first": id} for row in rows[1:]])
+
+
+def _further() -> Any:
+    """A row with its own id, key and prompt, all else as in the row `first`."""
+    own = {
+        "id": bindparam("id", type_=table.c.id.type),
+        "prompt": bindparam("prompt", type_=table.c.prompt.type),
+        "sent": bindparam("prompt", type_=table.c.sent.type),
+        "request_key": bindparam("key", type_=table.c.request_key.type),
+    }
+    others = [column for column in table.c if column.name not in own]
+    source = table.alias("source")
+    copied = select(*own.values(), *(source.c[column.name] for column in others))
+    names = [*own, *(column.name for column in others)]
+    return insert(table).from_select(names, copied.where(source.c.id == bindparam("first")))
+
+
+_FURTHER = _further()
 
 
 def finish(connection: Connection, rows: Sequence[RowEnded]) -> None:
@@ -140,7 +157,9 @@ def finish(connection: Connection, rows: Sequence[RowEnded]) -> None:
     """
     streams = table.c.status == "streaming"
     change = update(table).where(table.c.id == bindparam("row"), streams)
-    changed = connection.execute(change, [_values(row) for row in rows]).rowcount
+    changed = 0
+    for some in _alike(rows):
+        changed += connection.execute(change, some).rowcount
     if changed != len(rows):
         raise StoreError(f"{len(rows) - changed} rows of this run are gone from the history")
     search_index.postpone(connection, [row.id for row in rows])
@@ -153,34 +172,53 @@ def drop(connection: Connection, ids: Sequence[str]) -> None:
         connection.execute(delete(table).where(table.c.id.in_(some), table.c.status == "streaming"))
 
 
-_NO_USAGE = Usage()
+def _alike(rows: Sequence[RowEnded]) -> list[list[dict[str, Any]]]:
+    """The values that change, in lists of rows in which the same ones do."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        values = _values(row)
+        alike.setdefault(tuple(values), []).append(values)
+    return list(alike.values())
 
 
 def _values(row: RowEnded) -> dict[str, Any]:
-    came = row.completion
+    """What changes; what stays as a row began is left out, for each value costs time."""
     values: dict[str, Any] = {
         "row": row.id,
         "status": row.status,
         "ended": row.ended,
-        "touched": now(),
         "cost": row.cost,
         "attempts": row.attempts,
         "latency": row.latency,
-        "error_type": row.error_type,
-        "error": row.error,
-        "model": came and came.model,
-        "text": came.text if came else "",
-        "reasoning": came.reasoning if came else "",
-        "finish_reason": came and came.finish_reason,
-        "request_id": came and came.request_id,
-        "notes": list(came.notes) if came else [],
     }
-    for kind, usage in (("usage", came and came.usage), ("wasted", came and came.wasted)):
-        told = usage or _NO_USAGE
-        known = usage is not None
-        values[f"{kind}_prompt_tokens"] = told.prompt_tokens if known else None
-        values[f"{kind}_completion_tokens"] = told.completion_tokens if known else None
-        values[f"{kind}_cached_tokens"] = told.cached_tokens if known else None
-        values[f"{kind}_reasoning_tokens"] = told.reasoning_tokens if known else None
-        values[f"{kind}_estimated"] = told.estimated if known else None
+    if row.error_type is not None:
+        values |= {"error_type": row.error_type, "error": row.error}
+    came = row.completion
+    if came is None:
+        return values
+    values |= {
+        "model": came.model,
+        "text": came.text,
+        "finish_reason": came.finish_reason,
+        "request_id": came.request_id,
+        **_tokens("usage", came.usage),
+    }
+    if came.reasoning:
+        values["reasoning"] = came.reasoning
+    if came.notes:
+        values["notes"] = list(came.notes)
+    if came.wasted is not None:
+        values |= _tokens("wasted", came.wasted)
+    if came.cached:
+        values |= {"cached": True, "stored_at": came.stored_at}
     return values
+
+
+def _tokens(kind: str, usage: Usage) -> dict[str, Any]:
+    return {
+        f"{kind}_prompt_tokens": usage.prompt_tokens,
+        f"{kind}_completion_tokens": usage.completion_tokens,
+        f"{kind}_cached_tokens": usage.cached_tokens,
+        f"{kind}_reasoning_tokens": usage.reasoning_tokens,
+        f"{kind}_estimated": usage.estimated,
+    }
