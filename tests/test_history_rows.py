@@ -46,7 +46,7 @@ def test_an_answer_is_found_by_what_was_asked_whenever_that_was(history):
     history.finish_rows([ended(rows[2], error="ServerUnavailable")])
     found = history.row_answers(KEYS)
     assert set(found) == {KEYS[0], KEYS[1]}, "what failed without a reply is to be asked again"
-    assert found[KEYS[0]][1:] == ("yes", "demo-1", 9, 2, 0.5, 1.0, 1, None, None)
+    assert found[KEYS[0]][1:] == ("yes", "demo-1", 9, 2, 0.5, 1.0, 1, "stop", None, None)
     assert found[KEYS[1]].error == "no fit"
 
 

@@ -23,7 +23,7 @@ from chat_magics.messages import Completion, Usage
 
 __all__ = ["MISFIT", "RowAnswer", "RowAsked", "RowEnded", "begin", "drop", "find", "finish"]
 
-MISFIT = "MisfitReply"
+MISFIT = "AnswerUnfit"
 """The kind of error of a reply that came, was paid for, and is not of the shape that was wanted."""
 
 KEYS_AT_ONCE = 500
@@ -74,6 +74,7 @@ class RowAnswer(NamedTuple):
     cost: float | None
     latency: float | None
     attempts: int
+    finish_reason: str | None
     error_type: str | None
     error: str | None
 
@@ -87,6 +88,7 @@ _COLUMNS = (
     table.c.cost,
     table.c.latency,
     table.c.attempts,
+    table.c.finish_reason,
     table.c.error_type,
     table.c.error,
 )
