@@ -196,6 +196,20 @@ def test_arrow_gets_the_same_types_whatever_the_values_are(given: int | None) ->
     assert list(grown.to_pylist()[0].values())[4:] == expected
 
 
+@pytest.mark.parametrize("index", [None, pd.Index(["a", "a", "b"], name="id")])
+def test_pandas_reads_arrow_tables_with_the_dtypes_of_the_answers(index: Any) -> None:
+    frame = pd.DataFrame({"text": ["x", "y", "z"], "kind": [1, 2, 3]}, index)
+    for table in (pa.Table.from_pandas(frame), pa.table({"text": ["x"] * 3})):
+        columns = answers(3)
+        back = Table(table).with_columns(columns, replace=True).to_pandas()
+        plain = [name for name in columns if name not in ("tags", "any")]
+        found = {name: str(dtype) for name, dtype in back.dtypes.items()}
+        expected = {name: str(column.dtype) for name, column in columns.items()}
+        assert {name: found[name] for name in plain} == {name: expected[name] for name in plain}
+        assert back["tags"].iloc[0].tolist() == ["a"]
+    assert Table(pa.Table.from_pandas(frame)).with_columns({}).to_pandas().equals(frame)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_column_gives_up_its_place_only_where_that_is_meant(kind: str) -> None:
     table = Table(frame_of(kind, ROWS))

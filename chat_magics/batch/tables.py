@@ -157,7 +157,7 @@ class Table:
             grown = (
                 grown.set_column(place, name, array) if there else grown.append_column(name, array)
             )
-        return grown
+        return grown.replace_schema_metadata(_with_dtypes(grown.schema, columns))
 
 
 def _read(data: Any) -> Any:
@@ -234,6 +234,26 @@ def _widely_known(type: Any) -> Any:
     if pa.types.is_dictionary(type):
         return pa.dictionary(type.index_type, _widely_known(type.value_type), type.ordered)
     return type
+
+
+def _with_dtypes(schema: Any, columns: Mapping[str, pd.Series[Any]]) -> dict[bytes, Any]:
+    """The metadata by which pandas reads the columns as it wrote them, such as Int64 for int64.
+
+    Not those of Arrow memory, whose dtype pandas writes and then does not know.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    simple = {
+        name: column.iloc[:0].reset_index(drop=True)
+        for name, column in columns.items()
+        if column.dtype != object and not isinstance(column.dtype, pd.ArrowDtype)
+    }
+    told = pa.Schema.from_pandas(pd.DataFrame(simple), preserve_index=False).pandas_metadata
+    own = schema.pandas_metadata or {**told, "index_columns": [], "columns": []}
+    kept = [each for each in own["columns"] if each["field_name"] not in columns]
+    merged = {**own, "columns": [*kept, *told["columns"]]}
+    return {**(schema.metadata or {}), b"pandas": json.dumps(merged).encode()}
 
 
 def _json_texts(column: pd.Series[Any]) -> list[str | None]:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from ..cache import CompletionCache
     from .admission import Admission
+    from .batches import Batches
 
 __all__ = ["ChatClient"]
 
@@ -271,6 +272,19 @@ class ChatClient:
             with attempt:
                 return await self._catalogue.default(*rules)
         raise AssertionError("tenacity either returns or raises")
+
+    @property
+    def batches(self) -> Batches:
+        """The Batch API of the configured server, with the settings that are in force now."""
+        from .batches import Batches  # with openai: not for who only chats
+
+        config = self.config
+        return Batches(
+            self._servers,
+            config,
+            self.sources,
+            lambda request: self._adaption(request, config).body(request),
+        )
 
     def prepare(self) -> None:
         """Imports what a request needs and makes the client, so that the first one is quick."""

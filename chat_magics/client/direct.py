@@ -138,9 +138,9 @@ def of_one_piece(request: ChatRequest, body: Mapping[str, Any]) -> tuple[Decoder
     own = {name: value for name, value in body.items() if name != "stream_options"}
     if request.api == "responses":
         sent = {"model": request.model, "input": wire_messages(request), **own}
-        return ResponsesDecoder(), "/responses", json.dumps(sent).encode()
+        return ResponsesDecoder(streamed=False), "/responses", json.dumps(sent).encode()
     sent = {"model": request.model, "messages": wire_messages(request), **own}
-    return ChatDecoder(), "/chat/completions", json.dumps(sent).encode()
+    return ChatDecoder(streamed=False), "/chat/completions", json.dumps(sent).encode()
 
 
 def refusal(answered: Answered, http: Any) -> openai.APIStatusError:

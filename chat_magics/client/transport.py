@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import openai
 
@@ -26,7 +26,9 @@ from .headers import default_headers
 from .parameters import wire_messages
 from .redirects import hooks
 
-__all__ = ["Streamed", "Taking", "Transport"]
+__all__ = ["HTTP", "Streamed", "Taking", "Transport"]
+
+T = TypeVar("T")
 
 _UNPACED_SECONDS = 0.25
 _PACE_SECONDS = 0.05
@@ -34,12 +36,12 @@ _SMALL_READ = 2048
 _DRAIN_SECONDS = 1.0
 _LONGEST_MESSAGE = 400
 # Both may be installed: genai-prices brings httpx2 along.
-_HTTP = import_module("httpx" if openai.__version__.startswith("2.") else "httpx2")
+HTTP = import_module("httpx" if openai.__version__.startswith("2.") else "httpx2")
 _FAILURES: tuple[type[Exception], ...] = (
     ChatError,
     openai.OpenAIError,
-    _HTTP.HTTPError,
-    _HTTP.StreamError,
+    HTTP.HTTPError,
+    HTTP.StreamError,
     asyncio.TimeoutError,
     OSError,
 )
@@ -97,7 +99,7 @@ class Transport:
         self._headers: dict[str, Any] = {} if key else {"Authorization": openai.omit}
         headers = default_headers(key, organization, project, custom=custom)
         self._client = _openai_client(config, key, url or config.base_url, headers)
-        self._direct = direct_way(config, url or config.base_url, self._client, _HTTP)
+        self._direct = direct_way(config, url or config.base_url, self._client, HTTP)
         self._list_timeout = openai.Timeout(10, connect=min(10, config.connect_timeout))
 
     async def stream(self, request: ChatRequest, body: dict[str, Any], taking: Taking) -> Streamed:
@@ -151,7 +153,7 @@ class Transport:
     @staticmethod
     def _take_whole(answered: Answered, decoder: Decoder, taking: Taking) -> None:
         if answered.status >= 400:
-            raise refusal(answered, _HTTP)
+            raise refusal(answered, HTTP)
         text = decoder.feed(answered.body) + decoder.close()
         if decoder.reasoning:
             taking.reasoning("".join(decoder.reasoning))
@@ -194,6 +196,25 @@ class Transport:
         except (AttributeError, TypeError, ValueError):
             told = ChatError(f"{self.host} answers, but not with a list of models")
         raise self._presentable(told)
+
+    async def call(self, asking: Callable[[openai.AsyncOpenAI, dict[str, Any]], Awaitable[T]]) -> T:
+        """What another part of the API gives.
+
+        Args:
+            asking: asks it, with the client and the headers that each request is to have.
+
+        Raises:
+            ChatError: whatever went wrong, the key taken out.
+        """
+        try:
+            return await asking(self._client, self._headers)
+        except _FAILURES as failure:
+            told = self.told(failure)
+        raise told
+
+    def told(self, failure: Exception) -> ChatError:
+        """A failure as one of ours, the key taken out."""
+        return self._presentable(self._told(failure))
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -260,7 +281,7 @@ def _openai_client(
     )
     # Loopback is never behind a proxy, but HTTP_PROXY would swallow it.
     options: dict[str, Any] = {"timeout": limits, "trust_env": not config.on_loopback}
-    options["event_hooks"] = hooks(_HTTP.URL(url))
+    options["event_hooks"] = hooks(HTTP.URL(url))
     http_client = openai.DefaultAsyncHttpxClient(**options) if config.transport == "httpx" else None
     if http_client is None:
         try:
