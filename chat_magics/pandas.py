@@ -43,7 +43,7 @@ class RowsAccessor:
             prompt: with `{{column}}` where a row's value belongs; `{{value}}` in a series.
             into: what the answers are to be.
             how: `model`, `system`, `temperature`, `max_tokens`, `options`, `name`, `concurrency`,
-                `max_cost`, `dry_run`, `refresh`, `progress`, `session`.
+                `max_cost`, `dry_run`, `refresh`, `engine`, `progress`, `session`.
 
         Returns:
             the frame with the columns of the answers and of the run; with `dry_run` a plan.

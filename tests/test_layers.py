@@ -62,6 +62,7 @@ ROOMS = {
     "adbc_driver_sqlite": {"history"},
     "aiohttp": {"client"},
     "diskcache": {"cache_disk"},
+    "distributed": {"batch"},
     "genai_prices": {"pricing"},
     "httpx": {"client"},
     "httpx2": {"client"},

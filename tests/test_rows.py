@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from typing import Literal
 
@@ -18,12 +19,9 @@ from chat_magics.errors import (
     ChatError,
     InvalidOption,
     InvalidRequest,
-    StreamRestarted,
 )
 from tests.chat_server import Hang, Reply, Status
 from tests.rows_samples import PROMPT, answering, frame, prompts, rows_session
-
-del StreamRestarted
 
 
 @pytest.fixture
@@ -146,7 +144,7 @@ def test_a_series_is_named_value(server, session):
 
 
 def test_a_row_that_is_too_long_is_told_before_and_stays(server, session):
-    data = pd.DataFrame({"text": ["a", "b" * 6_000, "half \ud800"]})
+    data = pd.DataFrame({"text": ["a", "b" * 6_000, "NUL \0"]})
     plan = asked(data, session, dry_run=True)
     assert plan.refused == 2
     out = asked(data, session)
@@ -225,7 +223,7 @@ def server_cost(server, spent, statuses):
 
 
 def test_the_budgets_of_the_settings_hold_for_rows(server):
-    with rows_session(server, tokens_per_conversation=1_500) as session:
+    with rows_session(server, tokens_per_conversation=400) as session:
         out = asked(frame(50), session, concurrency=2)
         assert 0 < len(server.posts) < 50
         assert "tokens_per_conversation" in session.told[0]
@@ -234,7 +232,14 @@ def test_the_budgets_of_the_settings_hold_for_rows(server):
 
 def priced_session(server):
     """A session whose server is called by a name that is not known to be this machine's."""
-    url = server.url.replace("127.0.0.1", "127.1")
+    name = socket.gethostname()
+    try:
+        here = socket.gethostbyname(name) == "127.0.0.1"
+    except OSError:
+        here = False
+    if not here or name.startswith("localhost"):
+        pytest.skip("this machine has no other name that leads to its loopback")
+    url = server.url.replace("127.0.0.1", name)
     return rows_session(server, base_url=url, model="gpt-4o-mini")
 
 
@@ -313,4 +318,9 @@ def test_polars_and_arrow_come_back_as_they_came(server, session):
         assert type(out) is type(data)
         answered = out["parts"].to_pylist() if isinstance(out, pa.Table) else out["parts"].to_list()
         assert answered == [["a"], None]
-        assert retry(data, out, PROMPT, Complaint, session=session, progress=False).equals(out)
+        again = retry(data, out, PROMPT, Complaint, session=session, progress=False)
+        assert listed(again) == listed(out)
+
+
+def listed(data):
+    return data.to_pylist() if hasattr(data, "to_pylist") else data.rows()

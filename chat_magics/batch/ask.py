@@ -8,6 +8,7 @@ from typing import Any
 from ..conversation import Session, api_options
 from ..errors import InvalidRequest
 from .bar import Bar
+from .engines import Engine
 from .outcome import Outcome
 from .question import Asked, Question, Wording
 from .result import names_in, of_rows, run_columns
@@ -35,6 +36,7 @@ def ask(
     max_cost: float | None = None,
     dry_run: bool = False,
     refresh: bool = False,
+    engine: Engine = None,
     progress: bool = True,
     session: Session | None = None,
 ) -> Any:
@@ -61,6 +63,9 @@ def ask(
             stops.
         dry_run: ask nothing; give the plan.
         refresh: ask what was answered before as well.
+        engine: where requests are sent from: None for this process, an Executor of
+            `concurrent.futures`, or `dask://HOST:8786`. The key never travels: workers in other
+            processes find theirs in their own environment.
         progress: show a bar.
         session: the shell's by default.
 
@@ -89,7 +94,7 @@ def ask(
     given = api_options(options, temperature=temperature, max_tokens=max_tokens)
     wording = Wording(prompt, into, model, system, given, name)
     rows = _Rows(data, wording, session or Session.current())
-    run = rows.run(How(concurrency, max_cost, refresh), Bar() if progress else None)
+    run = rows.run(How(concurrency, max_cost, refresh, engine=engine), Bar() if progress else None)
     plan = run.plan(rows.asked)
     return plan if dry_run else rows.frame(run, run.go(plan))
 
@@ -107,6 +112,7 @@ def retry(
     model: str | None = None,
     system: str | None = None,
     options: Mapping[str, Any] | None = None,
+    engine: Engine = None,
     session: Session | None = None,
 ) -> Any:
     """Asks again, of the same frame, the rows that failed, were cut or were not reached.
@@ -123,6 +129,7 @@ def retry(
         model: see `ask`.
         system: see `ask`.
         options: see `ask`.
+        engine: see `ask`.
         session: see `ask`.
 
     Returns:
@@ -137,7 +144,9 @@ def retry(
     rows = _Rows(data, wording, session or Session.current())
     failed = rows.failed_in(out)
     again = frozenset(key for row in failed if (key := rows.asked.keys[row]) is not None)
-    run = rows.run(How(concurrency, max_cost, again=again), Bar() if progress else None)
+    run = rows.run(
+        How(concurrency, max_cost, again=again, engine=engine), Bar() if progress else None
+    )
     wanted = rows.only(again)
     plan = run.plan(wanted)
     outcomes = run.go(plan)

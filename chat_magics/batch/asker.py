@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .question import Question
     from .sending import Sender
 
-__all__ = ["Answer", "Asker", "Job"]
+__all__ = ["Answer", "Asker", "Job", "joined"]
 
 
 class Job(NamedTuple):

@@ -99,12 +99,14 @@ def opened(
 @contextmanager
 def _dask(address: str) -> Iterator[Any]:
     try:
-        import distributed
+        from distributed import Client
     except ImportError:
         raise InvalidRequest("dask:// needs Dask: pip install 'chat-magics[dask]'") from None
     place = address.removeprefix(_DASK)
     try:
-        cluster = distributed.Client(f"tcp://{place}", timeout=_CONNECT_SECONDS, set_as_default=False)
+        cluster: Any = Client(  # type: ignore[no-untyped-call]
+            f"tcp://{place}", timeout=_CONNECT_SECONDS, set_as_default=False
+        )
     except (OSError, TimeoutError, asyncio.TimeoutError):
         raise ConnectionFailed(f"no Dask scheduler answers at {place}") from None
     try:

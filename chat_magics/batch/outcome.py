@@ -8,7 +8,7 @@ from ..errors import ChatError
 from ..history import RowAnswer
 from .shape import Shape
 
-__all__ = ["Outcome", "RowStatus", "not_asked", "of_history", "refused"]
+__all__ = ["Outcome", "RowStatus", "ended", "not_asked", "of_history", "refused", "unfit"]
 
 RowStatus = Literal["complete", "cut", "error", "missing", "stopped"]
 """`cut`: a limit of tokens ended the reply; `missing`: a value of the row is, so it was not asked;

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import CancelledError, Future, wait
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,12 +16,14 @@ from ..limits import Spending
 from ..pricing import estimate_tokens
 from ..telemetry import RequestRecord, host_of
 from .asker import Answer, Asker, Job
+from .engines import Engine, check_engine, opened
 from .keeper import Keeper
 from .outcome import Outcome, not_asked, of_history
 from .pace import Pace
 from .plan import RowsPlan, planned, tokens_around, typical_reply
 from .purse import Purse, Rates, check_max_cost
 from .question import Asked, Question
+from .sending import Sender
 from .work import Work
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ class How:
         max_cost: US dollars that the run may spend; None for any.
         refresh: ask even what was answered before; the new answers count from then on.
         again: keys of prompts to ask again though they were answered.
+        engine: where requests are sent from: None for here, see `check_engine`.
 
     Raises:
         InvalidRequest: one of them makes no sense.
@@ -53,9 +57,11 @@ class How:
     max_cost: float | None = None
     refresh: bool = False
     again: frozenset[str] = frozenset()
+    engine: Engine = None
 
     def __post_init__(self) -> None:
         check_max_cost(self.max_cost)
+        check_engine(self.engine)
         number = isinstance(self.concurrency, int) and not isinstance(self.concurrency, bool)
         if not number or not 1 <= self.concurrency <= 1_000:
             raise InvalidRequest(
@@ -118,6 +124,10 @@ class RowRun:
         self._watching = watching
         self._work: Work | None = None
         self._pace: Pace | None = None
+        self._sender: Sender
+        self._purse: Purse
+        self._jobs: list[Job] = []
+        self._answered = 0
         self._outcomes: dict[str | int, Outcome] = {}
         self.totals = Totals()
         self.id: str | None = None
@@ -184,51 +194,78 @@ class RowRun:
             ChatError: nothing was answered, and for a reason that holds for all rows.
         """
         plan.check(self._how.max_cost)
-        if self._jobs:
-            self._ask_all(plan)
+        if not self._jobs:
+            return self._outcomes
+        with self.under_way(plan):
+            self.ask_planned()
+        if self.reason is not None and not self._answered:
+            raise self.reason
         return self._outcomes
 
-    def _ask_all(self, plan: RowsPlan) -> None:
+    @contextmanager
+    def under_way(self, plan: RowsPlan) -> Iterator[None]:
+        """Within it, what is planned can be asked, in one part or several.
+
+        Args:
+            plan: of all of it.
+        """
+        session, how = self._session, self._how
+        self._pace = Pace(how.concurrency, session.config.tokens_per_minute)
+        title = self._question.wording.prompt
+        with ExitStack() as ending:
+            # Before the run is stored: what cannot be reached leaves none.
+            self._sender = ending.enter_context(
+                opened(how.engine, session.client, session.config, how.concurrency, self._pace)
+            )
+            self._purse = Purse(how.max_cost, session.budget, self._spent_today(), plan.typical)
+            self.id = session.store_now(lambda history: history.begin_run(title)).id
+            ending.callback(self._note_end, self.id)
+            ending.enter_context(short_turns())
+            ending.enter_context(heap_at_rest())
+            if self._watching is not None:
+                self._watching.begin(plan, self.totals)
+                ending.callback(self._watching.end)
+            yield
+
+    def _spent_today(self) -> Spending:
+        if not self._session.budget.active:
+            return Spending()
+        return self._session.store_now(lambda history: spent(history, ""))[0]
+
+    def _note_end(self, id: str) -> None:
+        if not self._session.closed:
+            self._session.store_now(lambda history: history.end_run(id))
+
+    def ask_planned(self) -> dict[str | int, Outcome]:
+        """Asks what `plan` found left, within `under_way`, and gives every outcome.
+
+        Once the run was stopped, the rest is given as stopped.
+        """
         jobs, self._jobs = self._jobs, []
-        self.totals.to_ask = len(jobs)
-        self.id = self.begin()
-        answered_before = len(self._outcomes)
-        with short_turns(), heap_at_rest():
-            self.wait(self._session.loop.submit(self.work(_blocks(jobs), plan)), plan)
+        self.totals.to_ask = max(self.totals.to_ask, self.totals.done + len(jobs))
+        if self.reason is None:
+            self._wait(self._session.loop.submit(self._work_on(jobs)))
         if self.reason is not None:
-            if len(self._outcomes) == answered_before or not self._any_answer(jobs):
-                raise self.reason
             stopped = not_asked("stopped", f"the run ended before: {self.reason.message}")
             for job in jobs:
                 self._outcomes.setdefault(job.key, stopped)
+        return self._outcomes
 
-    def _any_answer(self, jobs: Sequence[Job]) -> bool:
-        found = (self._outcomes.get(job.key) for job in jobs)
-        return any(outcome is not None and outcome.model for outcome in found)
-
-    def begin(self) -> str:
-        """Stores the run; gives its id."""
-        title = self._question.wording.prompt
-        return self._session.store_now(lambda history: history.begin_run(title)).id
-
-    def wait(self, future: Future[None], plan: RowsPlan) -> None:
+    def _wait(self, future: Future[None]) -> None:
         """Waits for the end, shows how far it is, and stops the run on an interrupt."""
-        if self._watching is not None:
-            self._watching.begin(plan, self.totals)
-        try:
-            while True:
-                try:
-                    if wait([future], LOOK_EVERY).done:
-                        return future.result()
+        while True:
+            try:
+                if wait([future], LOOK_EVERY).done:
                     self._look()
-                except KeyboardInterrupt:
-                    if self.reason is not None:
-                        raise  # the second one
-                    self.stop("it was interrupted")
-        finally:
-            self._look()
-            if self._watching is not None:
-                self._watching.end()
+                    return future.result()
+                self._look()
+            except CancelledError:
+                self.reason = self.reason or ChatError("the session was closed")
+                return None
+            except KeyboardInterrupt:
+                if self.reason is not None:
+                    raise  # the second one
+                self.stop("it was interrupted")
 
     def _look(self) -> None:
         if self._pace is not None:
@@ -249,45 +286,30 @@ class RowRun:
         if self._work is not None:
             self._work.stop(reason, at_once=True)
 
-    async def work(self, blocks: Iterator[Sequence[Job]], plan: RowsPlan) -> None:
-        """The run itself, on the loop of the session.
-
-        Args:
-            blocks: the jobs.
-            plan: what it was thought to take.
-        """
-        session, config, request = self._session, self._session.config, self._question.request
-        pace = Pace(self._how.concurrency, config.tokens_per_minute)
+    async def _work_on(self, jobs: Sequence[Job]) -> None:
+        """One part of the run, on the loop of the session."""
+        session, request = self._session, self._question.request
         rates = Rates(request.base_url, request.model)
         keeper = Keeper(session, self._first(), self._deliver, self._fail)
         around = tokens_around(self._question) + typical_reply(self._question)
-        self._pace = pace
+        assert self._pace is not None
         self._work = Work(
-            blocks,
-            Asker(self._question, sender, rates),
+            _blocks(jobs),
+            Asker(self._question, self._sender, rates),
             keeper,
-            pace,
-            await self._purse(plan),
-            patience=config.max_retry_seconds,
-            longest_wait=config.max_wait,
+            self._pace,
+            self._purse,
+            patience=session.config.max_retry_seconds,
+            longest_wait=session.config.max_wait,
             tokens=lambda job: estimate_tokens(job.prompt) + around,
         )
         keeper.start()
         try:
             if self.reason is None:
-                await self._work.run(self._how.concurrency)
+                await self._work.run(min(self._how.concurrency, len(jobs)))
         finally:
             self.reason = self.reason or self._work.reason
             await keeper.close()
-            assert self.id is not None
-            id = self.id
-            await session.store(lambda history: history.end_run(id))
-
-    async def _purse(self, plan: RowsPlan) -> Purse:
-        budget, day = self._session.budget, Spending()
-        if budget.active:
-            day = (await self._session.store(lambda history: spent(history, "")))[0]
-        return Purse(self._how.max_cost, budget, day, plan.typical)
 
     def _first(self) -> Exchange:
         request = self._question.request
@@ -309,6 +331,7 @@ class RowRun:
         totals = self.totals
         for answer in answers:
             outcome = self._outcomes[answer.key] = answer.outcome
+            self._answered += outcome.model is not None
             totals.done += 1
             totals.errors += outcome.status == "error"
             totals.dollars += outcome.cost or 0.0

@@ -105,9 +105,7 @@ class There:
         block: requests of a task, at most.
     """
 
-    def __init__(
-        self, executor: Executor, task: Callable[[Block], list[Sent]], block: int
-    ) -> None:
+    def __init__(self, executor: Executor, task: Callable[[Block], list[Sent]], block: int) -> None:
         self._executor = executor
         self._task = task
         self._block = block
