@@ -226,7 +226,11 @@ class CompletionCache:
         They are of the first answer, as far as they were known then: who hands a hit on measures
         anew.
         """
-        found = self._guard("read", lambda store: _fresh(store.get(request.key), self.ttl), None)
+        return self.get_key(request.key)
+
+    def get_key(self, key: str) -> Completion | None:
+        """The same for who knows the request's key already."""
+        found = self._guard("read", lambda store: _fresh(store.get(key), self.ttl), None)
         with self._counts.use() as counts:
             if found is None:
                 counts.misses += 1

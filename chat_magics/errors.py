@@ -18,6 +18,7 @@
     ├── ServerUnavailable            503   try later: connection, 5xx
     │   └── ConnectionFailed         503   nobody answers at this URL
     ├── BadResponse                  500   the server answered something else than a reply
+    │   └── AnswerUnfit              500   the reply is not of the shape that was asked for
     └── StoreError                   500   the history file cannot be used
 
 Each message is one line for a person: what happened, what to do. None holds a key, and each can
@@ -30,6 +31,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 __all__ = [
+    "AnswerUnfit",
     "AuthenticationFailed",
     "BadResponse",
     "BudgetReached",
@@ -192,6 +194,10 @@ class ConnectionFailed(ServerUnavailable):
 
 class BadResponse(ChatError):
     """What the server sent is not a chat reply: HTML, broken JSON, an error inside a stream."""
+
+
+class AnswerUnfit(BadResponse):
+    """The reply is not of the shape that was asked for; the message may be told to the model."""
 
 
 class StoreError(ChatError):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-__all__ = ["short_turns", "while_importing"]
+__all__ = ["heap_at_rest", "short_turns", "while_importing"]
 
 TURN_SECONDS = 0.001
 _HALF_A_MICROSECOND = 5e-7  # Python cuts to whole ones: an interval set back again and again shrank
@@ -16,6 +16,8 @@ _HALF_A_MICROSECOND = 5e-7  # Python cuts to whole ones: an interval set back ag
 _lock = Lock()
 _usual: list[float] = []
 """The interval as it was, once for each use that is under way."""
+_at_rest: list[bool] = []
+"""For each use of `heap_at_rest` that is under way, whether it froze the heap."""
 
 
 @contextmanager
@@ -66,6 +68,32 @@ def while_importing() -> Iterator[None]:
             gc.unfreeze()  # back, but into the oldest generation, which is looked through rarely
         if was_on:
             gc.enable()
+
+
+@contextmanager
+def heap_at_rest() -> Iterator[None]:
+    """Lets the garbage collector pass over what is there already, and look at what comes anew.
+
+    With pandas loaded, one look through everything takes a quarter of a second, and a thousand
+    requests make enough new objects for one. What was garbage before is collected afterwards.
+
+    Example:
+        >>> with heap_at_rest():
+        ...     gc.get_freeze_count() > 0
+        True
+    """
+    with _lock:
+        freezes = not _at_rest and gc.get_freeze_count() == 0  # else somebody else did, and may
+        _at_rest.append(freezes)
+        if freezes:
+            gc.freeze()
+    try:
+        yield
+    finally:
+        with _lock:
+            _at_rest.remove(freezes)
+            if freezes:
+                gc.unfreeze()
 
 
 def _take_turns(seconds: float) -> None:

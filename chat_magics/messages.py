@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
+from uuid import uuid4
 
 from pydantic import (
     BaseModel,
@@ -141,6 +143,9 @@ class ChatRequest(_Value):
     @property
     def key(self) -> str:
         """The cache key: sha256 (hex) of the request's canonical JSON, schema version included."""
+        return hashlib.sha256(self._canonical_text().encode()).hexdigest()
+
+    def _canonical_text(self) -> str:
         canonical: dict[str, Any] = {
             "version": KEY_VERSION,
             "base_url": self.base_url.rstrip("/"),
@@ -150,8 +155,43 @@ class ChatRequest(_Value):
             "options": self.options,
             "owner": self.owner,
         }
-        text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return json.dumps(canonical, sort_keys=True, separators=(",", ":"))
+
+    def asking(self, prompt: str) -> ChatRequest:
+        """The same request with another text as its last message; not checked again.
+
+        Example:
+            >>> hello = ChatRequest(
+            ...     base_url="demo", model="demo", messages=(Message(role="user", content="Hello"),)
+            ... )
+            >>> hello.asking("Bye").messages[-1].content
+            'Bye'
+        """
+        last = self.messages[-1].model_copy(update={"content": prompt})
+        return self.model_copy(update={"messages": (*self.messages[:-1], last)})
+
+    def keys(self) -> Callable[[str], str]:
+        """What gives the key of `asking(prompt)` for a prompt, at a tenth of the cost.
+
+        Example:
+            >>> hello = ChatRequest(
+            ...     base_url="demo", model="demo", messages=(Message(role="user", content="Hello"),)
+            ... )
+            >>> hello.keys()("Bye") == hello.asking("Bye").key
+            True
+        """
+        place = f"prompt {uuid4().hex}"
+        text = self.asking(place)._canonical_text()
+        before, after = text.encode().split(json.dumps(place).encode())
+        begun = hashlib.sha256(before)
+        encode = json.JSONEncoder(separators=(",", ":")).encode
+
+        def key(prompt: str) -> str:
+            hashed = begun.copy()
+            hashed.update(encode(prompt).encode() + after)
+            return hashed.hexdigest()
+
+        return key
 
 
 def _canonical(message: Message) -> list[Any]:

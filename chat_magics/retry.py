@@ -93,8 +93,15 @@ class RetryPolicy:
         self,
         before_sleep: Callable[[RetryCallState], None],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        but: tuple[type[ChatError], ...] = (),
     ) -> AsyncRetrying:
-        """The policy at work on one request; cancelling its task ends a wait at once."""
+        """The policy at work on one request; cancelling its task ends a wait at once.
+
+        Args:
+            before_sleep: called before each wait.
+            sleep: waits.
+            but: errors that are not waited for, transient or not.
+        """
         import tenacity  # at the first request, not at import
 
         backoff = tenacity.wait_random_exponential(self.first_wait, max=max(self.first_wait, 8.0))
@@ -112,7 +119,9 @@ class RetryPolicy:
             return too_long or enough(state) or too_late(state)
 
         return tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(lambda e: isinstance(e, ChatError) and e.transient),
+            retry=tenacity.retry_if_exception(
+                lambda e: isinstance(e, ChatError) and e.transient and not isinstance(e, but)
+            ),
             wait=wait,
             stop=stop,
             sleep=sleep,

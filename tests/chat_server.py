@@ -67,6 +67,7 @@ class ChatServer(Closing):
         self.models = list(models or ("test-model",))
         self.models_answer: Answer | None = None
         self.default: Scripted = Reply()
+        self.others: Callable[[Request], Answer | None] = lambda _: None
         self.requests: list[Request] = []
         self.violations: list[str] = []
         self.connections = 0
@@ -192,6 +193,8 @@ class ChatServer(Closing):
         if request.path in (CHAT, RESPONSES) and request.method == "POST":
             scripted = self._scripted.popleft() if self._scripted else self.default
             answer = scripted(request) if callable(scripted) else scripted
+        elif (other := self.others(request)) is not None:
+            answer = other
         elif request.path == "/v1/models":
             listed = [{"id": m, "object": "model", "owned_by": "test"} for m in self.models]
             answer = self.models_answer or Json({"object": "list", "data": listed})

@@ -57,6 +57,23 @@ def test_the_responses_api_is_never_told_to_store(server: ChatServer, client: Ch
     assert server.posts[0].path == "/v1/responses"
 
 
+def test_the_shape_of_an_answer_is_asked_for_in_the_words_of_each_api(
+    server: ChatServer, client: ChatClient
+) -> None:
+    schema = {"name": "n", "strict": True, "schema": {"type": "object", "properties": {}}}
+    shape = {"type": "json_schema", "json_schema": schema}
+    for api in ("chat", "responses"):
+        options = {"response_format": shape}
+        client.complete(request_to(client, api=api, options=options, model="a"))
+    chat, responses = server.bodies
+    assert chat["response_format"] == shape
+    assert responses["text"] == {"format": {"type": "json_schema", **schema}}
+    assert "response_format" not in responses
+    plain = {"response_format": {"type": "json_object"}, "text": {"verbosity": "low"}}
+    client.complete(request_to(client, api="responses", options=plain, model="a"))
+    assert server.bodies[-1]["text"] == {"verbosity": "low", "format": {"type": "json_object"}}
+
+
 def test_the_limit_of_tokens_is_renamed_once_and_the_name_is_kept(
     server: ChatServer, client: ChatClient
 ) -> None:

@@ -1,11 +1,14 @@
 """ChatClient: a request through its rings, on the private loop, with a blocking face."""
 
 from .admission import Admission
-from .client import ChatClient, Sending
-from .events import Emit, Event, Restarted, Text, Waiting
+from .batch_state import Batch
+from .client import ChatClient
+from .events import Emit, Event, Restarted, Text, Waiting, ignored
+from .sending import Sending
 
 __all__ = [
     "Admission",
+    "Batch",
     "ChatClient",
     "Emit",
     "Event",
@@ -13,4 +16,5 @@ __all__ = [
     "Sending",
     "Text",
     "Waiting",
+    "ignored",
 ]

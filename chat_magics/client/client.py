@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..checks import check_options, check_text
@@ -21,6 +19,7 @@ from ..errors import (
     ChatError,
     InvalidRequest,
     ModelNotFound,
+    RateLimited,
     RequestTimeout,
 )
 from ..loop import LoopThread
@@ -30,6 +29,7 @@ from .catalogue import Catalogue
 from .events import Emit, Text, ignored
 from .parameters import Adaption
 from .progress import Progress
+from .sending import Sending
 from .servers import Servers
 
 if TYPE_CHECKING:
@@ -37,29 +37,9 @@ if TYPE_CHECKING:
 
     from ..cache import CompletionCache
     from .admission import Admission
+    from .batches import Batches
 
-__all__ = ["ChatClient", "Sending"]
-
-
-@dataclass(frozen=True)
-class Sending:
-    """How one request is to be sent.
-
-    Args:
-        use_cache: False neither reads nor writes the cache.
-        refresh: True asks the server even where the cache has an answer, and stores the new one.
-        on_request: called for each HTTP request that goes out.
-        on_reasoning: called with the thoughts that the server shows apart from the reply, as they
-            come; they are those of the HTTP request that went out last.
-        within_budget: raises where a budget would be passed; called after the cache, before a
-            request.
-    """
-
-    use_cache: bool = True
-    refresh: bool = False
-    within_budget: Callable[[], Awaitable[None]] | None = None
-    on_request: Callable[[], None] | None = None
-    on_reasoning: Callable[[str], None] | None = None
+__all__ = ["ChatClient"]
 
 
 class _InForce(NamedTuple):
@@ -177,7 +157,7 @@ class ChatClient:
             await sending.within_budget()
         async with self._admitted(request.owner, emit, rules.config):
             return await self._within_deadline(
-                request, Progress(emit, sending.on_request, sending.on_reasoning), rules
+                request, Progress(emit, sending.on_request, sending.on_reasoning), sending, rules
             )
 
     def _admitted(
@@ -188,23 +168,23 @@ class ChatClient:
         return self.admission.admitted(owner, config, emit)
 
     async def _within_deadline(
-        self, request: ChatRequest, progress: Progress, rules: _InForce
+        self, request: ChatRequest, progress: Progress, sending: Sending, rules: _InForce
     ) -> Completion:
         limit = rules.config.total_timeout
         try:
-            return await asyncio.wait_for(self._retried(request, progress, rules), limit)
+            return await asyncio.wait_for(self._retried(request, progress, sending, rules), limit)
         except asyncio.TimeoutError:
             raise RequestTimeout(
                 f"the reply took longer than {limit:g} s (total_timeout): raise it, or ask for less"
             ) from None
 
     async def _retried(
-        self, request: ChatRequest, progress: Progress, rules: _InForce
+        self, request: ChatRequest, progress: Progress, sending: Sending, rules: _InForce
     ) -> Completion:
         try:
-            async for attempt in self._attempts(progress, rules.config):
+            async for attempt in self._attempts(progress, rules.config, sending.waits_for_limits):
                 with attempt:
-                    return await self._adapted(request, progress, rules)
+                    return await self._adapted(request, progress, sending, rules)
         except AuthenticationFailed as error:
             withheld = key_to_send(*rules)[1]
             if withheld and not rules.config.at_openai:
@@ -216,7 +196,9 @@ class ChatClient:
         raise AssertionError("tenacity either returns or raises")
 
     @staticmethod
-    def _attempts(progress: Progress, config: ChatConfig) -> AsyncRetrying:
+    def _attempts(
+        progress: Progress, config: ChatConfig, waits_for_limits: bool = True
+    ) -> AsyncRetrying:
         """As many as the settings allow; each wait before one is told."""
         policy = RetryPolicy(config.max_attempts, config.max_retry_seconds, config.max_wait)
 
@@ -225,10 +207,11 @@ class ChatClient:
             wait = state.next_action.sleep if state.next_action else None
             progress.failed(str(error), wait, state.attempt_number + 1, config.max_attempts)
 
-        return policy.retrying(before_sleep=announce)
+        but = () if waits_for_limits else (RateLimited,)
+        return policy.retrying(before_sleep=announce, but=but)
 
     async def _adapted(
-        self, request: ChatRequest, progress: Progress, rules: _InForce
+        self, request: ChatRequest, progress: Progress, sending: Sending, rules: _InForce
     ) -> Completion:
         """One attempt, sent again at once without what the server said that it does not take."""
         transport = self._servers.transport(*rules)
@@ -237,21 +220,27 @@ class ChatClient:
             body = adaption.body(request)
             progress.sending()
             try:
-                streamed = await transport.stream(request, body, progress)
+                if sending.whole:
+                    streamed = await transport.whole(request, body, progress)
+                else:
+                    streamed = await transport.stream(request, body, progress)
             except ChatError as error:
                 note = adaption.learn(error, body)
                 if note is None:
                     raise
                 progress.notes.append(note)
             else:
+                if sending.on_headers:
+                    sending.on_headers(streamed.headers)
                 return await progress.completion(request, streamed)
 
     def _adaption(self, request: ChatRequest, config: ChatConfig) -> Adaption:
-        modern = config.at_openai or config.host.endswith(".openai.azure.com")
-        return self._adaptions.setdefault(
-            (request.base_url, request.model),
-            Adaption("max_completion_tokens" if modern else "max_tokens"),
-        )
+        place = (request.base_url, request.model)
+        if place not in self._adaptions:
+            modern = config.at_openai or config.host.endswith(".openai.azure.com")
+            name = "max_completion_tokens" if modern else "max_tokens"
+            self._adaptions.setdefault(place, Adaption(name))
+        return self._adaptions[place]
 
     async def models(self, *, fresh: bool = False) -> list[str]:
         """Names of the models that the server lists; asked once a server.
@@ -284,6 +273,19 @@ class ChatClient:
             with attempt:
                 return await self._catalogue.default(*rules)
         raise AssertionError("tenacity either returns or raises")
+
+    @property
+    def batches(self) -> Batches:
+        """The Batch API of the configured server, with the settings that are in force now."""
+        from .batches import Batches  # with openai: not for who only chats
+
+        config = self.config
+        return Batches(
+            self._servers,
+            config,
+            self.sources,
+            lambda request: self._adaption(request, config).body(request),
+        )
 
     def prepare(self) -> None:
         """Imports what a request needs and makes the client, so that the first one is quick."""

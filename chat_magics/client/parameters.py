@@ -49,6 +49,12 @@ def _response_parts(message: Message) -> list[dict[str, Any]]:
     return [{"type": "input_text", "text": message.content}, *images]
 
 
+def _format(shape: Any) -> Any:
+    """A response_format of chat completions, as the Responses API takes it."""
+    schema = shape.get("json_schema") if isinstance(shape, dict) else None
+    return {"type": "json_schema", **schema} if isinstance(schema, dict) else shape
+
+
 class Adaption:
     """What was learnt about one server and model: parameters to rename or to leave out.
 
@@ -65,6 +71,8 @@ class Adaption:
         body: dict[str, Any] = dict(request.options)
         if request.api == "responses":
             body["store"] = False
+            if shape := body.pop("response_format", None):
+                body["text"] = {**body.get("text", {}), "format": _format(shape)}
             names = {"max_tokens": "max_output_tokens"}
         else:
             body["stream_options"] = {"include_usage": True}

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import openai
 
@@ -21,11 +21,14 @@ from ..messages import ChatRequest
 from ..retry import translate
 from ..stream import ChatDecoder, Decoder, ResponsesDecoder
 from ..telemetry import redacted
+from .direct import Answered, direct_way, of_one_piece, refusal
 from .headers import default_headers
 from .parameters import wire_messages
 from .redirects import hooks
 
-__all__ = ["Streamed", "Taking", "Transport"]
+__all__ = ["HTTP", "Streamed", "Taking", "Transport"]
+
+T = TypeVar("T")
 
 _UNPACED_SECONDS = 0.25
 _PACE_SECONDS = 0.05
@@ -33,12 +36,12 @@ _SMALL_READ = 2048
 _DRAIN_SECONDS = 1.0
 _LONGEST_MESSAGE = 400
 # Both may be installed: genai-prices brings httpx2 along.
-_HTTP = import_module("httpx" if openai.__version__.startswith("2.") else "httpx2")
+HTTP = import_module("httpx" if openai.__version__.startswith("2.") else "httpx2")
 _FAILURES: tuple[type[Exception], ...] = (
     ChatError,
     openai.OpenAIError,
-    _HTTP.HTTPError,
-    _HTTP.StreamError,
+    HTTP.HTTPError,
+    HTTP.StreamError,
     asyncio.TimeoutError,
     OSError,
 )
@@ -47,10 +50,15 @@ if find_spec("aiohttp"):  # else httpx carries the requests
 
 
 class Streamed(NamedTuple):
-    """What one request gave: the decoder with all that was told, and the server's request id."""
+    """What one request gave: the decoder with all that was told, and the answer's headers."""
 
     decoder: Decoder
-    request_id: str | None
+    headers: Mapping[str, str]
+
+    @property
+    def request_id(self) -> str | None:
+        """The server's id of the request."""
+        return self.headers.get("x-request-id")
 
 
 class Taking(Protocol):
@@ -91,6 +99,7 @@ class Transport:
         self._headers: dict[str, Any] = {} if key else {"Authorization": openai.omit}
         headers = default_headers(key, organization, project, custom=custom)
         self._client = _openai_client(config, key, url or config.base_url, headers)
+        self._direct = direct_way(config, url or config.base_url, self._client, HTTP)
         self._list_timeout = openai.Timeout(10, connect=min(10, config.connect_timeout))
 
     async def stream(self, request: ChatRequest, body: dict[str, Any], taking: Taking) -> Streamed:
@@ -111,12 +120,45 @@ class Transport:
                         taking.text(text)
                 if text := decoder.close():
                     taking.text(text)
-                return Streamed(decoder, response.headers.get("x-request-id"))
+                return Streamed(decoder, response.headers)
         except _FAILURES as failure:
             told = self._told(failure)
         if decoder.chunks and isinstance(told, ConnectionFailed):
             told.restate(f"{self.host} broke the connection in mid-reply")
         raise self._presentable(told)
+
+    async def whole(self, request: ChatRequest, body: dict[str, Any], taking: Taking) -> Streamed:
+        """Sends one request and hands on its text in one piece; the deadline is the caller's.
+
+        It costs a sixth of a stream where aiohttp is installed and no proxy stands between; else
+        it is one.
+
+        Raises:
+            ChatError: whatever went wrong, the key taken out.
+        """
+        if self._direct is None:
+            return await self.stream(request, body, taking)
+        decoder, path, sent = of_one_piece(request, body)
+        try:
+            answered = await self._direct.post(path, sent)
+            if not 300 <= answered.status < 400:
+                self._take_whole(answered, decoder, taking)
+                return Streamed(decoder, answered.headers)
+        except _FAILURES as failure:
+            told = self._told(failure)
+        else:
+            return await self.stream(request, body, taking)  # which knows where it may follow
+        raise self._presentable(told)
+
+    @staticmethod
+    def _take_whole(answered: Answered, decoder: Decoder, taking: Taking) -> None:
+        if answered.status >= 400:
+            raise refusal(answered, HTTP)
+        text = decoder.feed(answered.body) + decoder.close()
+        if decoder.reasoning:
+            taking.reasoning("".join(decoder.reasoning))
+        if text:
+            taking.text(text)
 
     def _call(self, request: ChatRequest, body: dict[str, Any]) -> tuple[Decoder, Any]:
         messages: Any = wire_messages(request)
@@ -155,8 +197,29 @@ class Transport:
             told = ChatError(f"{self.host} answers, but not with a list of models")
         raise self._presentable(told)
 
+    async def call(self, asking: Callable[[openai.AsyncOpenAI, dict[str, Any]], Awaitable[T]]) -> T:
+        """What another part of the API gives.
+
+        Args:
+            asking: asks it, with the client and the headers that each request is to have.
+
+        Raises:
+            ChatError: whatever went wrong, the key taken out.
+        """
+        try:
+            return await asking(self._client, self._headers)
+        except _FAILURES as failure:
+            told = self.told(failure)
+        raise told
+
+    def told(self, failure: Exception) -> ChatError:
+        """A failure as one of ours, the key taken out."""
+        return self._presentable(self._told(failure))
+
     async def close(self) -> None:
         """Closes the connections."""
+        if self._direct is not None:
+            await self._direct.close()
         await self._client.close()
 
     def _told(self, failure: Exception) -> ChatError:
@@ -218,7 +281,7 @@ def _openai_client(
     )
     # Loopback is never behind a proxy, but HTTP_PROXY would swallow it.
     options: dict[str, Any] = {"timeout": limits, "trust_env": not config.on_loopback}
-    options["event_hooks"] = hooks(_HTTP.URL(url))
+    options["event_hooks"] = hooks(HTTP.URL(url))
     http_client = openai.DefaultAsyncHttpxClient(**options) if config.transport == "httpx" else None
     if http_client is None:
         try:

@@ -102,6 +102,9 @@ class ChatConfig(BaseSettings):
     requests_per_minute: int | None = Field(
         None, ge=1, description="limit over all kernels of this machine; unset: none"
     )
+    tokens_per_minute: int | None = Field(
+        None, ge=1, description="limit of each run over rows, prompts and replies; unset: none"
+    )
     requests_per_minute_per_address: int | None = Field(
         None, ge=1, description="the same for all who ask from one address, in the app; unset: none"
     )

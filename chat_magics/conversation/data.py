@@ -138,7 +138,7 @@ class AsData:
         from ..export import Transcript
 
         history = self.history
-        records = history.load_conversations(limit=None) if everything else [self.record]
+        records = history.load_conversations(None, runs=True) if everything else [self.record]
         for record in records:
             asked = history.load_exchanges(record.id)
             yield Transcript(record, tuple(history.with_files(asked)))

@@ -2,7 +2,7 @@
 context is made of (`context.py`), and statistics for a reader (`report.py`).
 """
 
-from .build import empty, from_arrow, in_time_order, to_frame
+from .build import empty, from_arrow, in_time_order, string_dtype, to_frame, typed_array
 from .context import exchanges_in
 from .report import readable
 from .schema import GROUPS, SCHEMA, Column, Dtype, Kind
@@ -18,5 +18,7 @@ __all__ = [
     "from_arrow",
     "in_time_order",
     "readable",
+    "string_dtype",
     "to_frame",
+    "typed_array",
 ]

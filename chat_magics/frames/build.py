@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from .schema import SCHEMA, Column, Kind
+from .schema import SCHEMA, Column, Dtype, Kind
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["empty", "from_arrow", "in_time_order", "to_frame"]
+__all__ = ["empty", "from_arrow", "in_time_order", "string_dtype", "to_frame", "typed_array"]
 
 
 def to_frame(
@@ -48,7 +48,7 @@ def to_frame(
 
     wanted = (*([first] if first else []), *SCHEMA[kind])
     _check(kind, [column.name for column in wanted], columns)
-    arrays = {column.name: _array(columns[column.name], column) for column in wanted}
+    arrays = {column.name: typed_array(columns[column.name], column.dtype) for column in wanted}
     frame: pd.DataFrame = pd.DataFrame(arrays)
     return frame
 
@@ -81,8 +81,8 @@ def from_arrow(kind: Kind, table: pa.Table) -> pd.DataFrame:
     names = [column.name for column in SCHEMA[kind]]
     _check(kind, names, {name: () for name in table.column_names if name in names})
     dtypes = {
-        pa.string(): _string_dtype(),
-        pa.large_string(): _string_dtype(),
+        pa.string(): string_dtype(),
+        pa.large_string(): string_dtype(),
         pa.int64(): pd.Int64Dtype(),
         pa.float64(): pd.Float64Dtype(),
         pa.bool_(): pd.BooleanDtype(),
@@ -121,16 +121,31 @@ def _check(kind: Kind, wanted: Iterable[str], columns: Mapping[str, Sequence[Any
         raise ValueError(f"columns of {kind} missing or unknown: {', '.join(sorted(differing))}")
 
 
-def _array(values: Sequence[Any], column: Column) -> Any:
+def typed_array(values: Sequence[Any], dtype: Dtype) -> Any:
+    """The values as a pandas array of this dtype, the same on every version of pandas.
+
+    Args:
+        values: None where one is missing; moments are aware `datetime` objects.
+        dtype: as SCHEMA names it.
+
+    Example:
+        >>> typed_array([1, None], "Int64").tolist()
+        [1, <NA>]
+    """
     import pandas as pd
 
-    if column.dtype == "datetime64[us, UTC]":
+    if dtype == "datetime64[us, UTC]":
         return _moments(values)
-    dtype = _string_dtype() if column.dtype == "string" else column.dtype
-    return pd.array(list(values), dtype=dtype)
+    return pd.array(list(values), dtype=string_dtype() if dtype == "string" else dtype)
 
 
-def _string_dtype() -> Any:
+def string_dtype() -> Any:
+    """The dtype `string`, its text in Arrow memory where pyarrow is installed.
+
+    Example:
+        >>> str(string_dtype())
+        'string'
+    """
     # By name: what pandas takes without one differs between its versions.
     import pandas as pd
 

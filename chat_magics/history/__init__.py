@@ -5,6 +5,7 @@ files are its parts: columns and layout, the engine, process marks, what is save
 """
 
 from .arrivals import Arrival
+from .asked_rows import MISFIT, RowAnswer, RowAsked, RowEnded
 from .attachment_info import AttachmentInfo
 from .exchange import (
     ConversationRecord,
@@ -18,12 +19,16 @@ from .exchange import (
 from .history import History
 
 __all__ = [
+    "MISFIT",
     "Arrival",
     "AttachmentInfo",
     "ConversationRecord",
     "Exchange",
     "History",
     "PathMoved",
+    "RowAnswer",
+    "RowAsked",
+    "RowEnded",
     "Spent",
     "Status",
     "Surface",

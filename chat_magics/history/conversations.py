@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, insert, select, update
 
 from chat_magics.errors import InvalidRequest, NotFound
-from chat_magics.history.exchange import ConversationRecord, Exchange, PathMoved, now
+from chat_magics.history.exchange import RUN, ConversationRecord, Exchange, PathMoved, now
 from chat_magics.history.expressions import owned_by
 from chat_magics.history.given import text_given
 from chat_magics.history.schema import conversations as table
@@ -189,9 +189,12 @@ def by_ref(connection: Connection, owner: str, ref: str) -> ConversationRecord:
     raise NotFound(f"No conversation is called {shown!r}{_nearest(connection, owner, ref)}")
 
 
-def newest(connection: Connection, owner: str, limit: int | None) -> list[ConversationRecord]:
-    """The conversations that were used last, newest first."""
-    return _records(connection, _newest_first(owner).limit(limit))
+def newest(
+    connection: Connection, owner: str, limit: int | None, *, runs: bool = False
+) -> list[ConversationRecord]:
+    """The conversations that were used last, newest first; runs over rows only where wanted."""
+    query = _newest_first(owner).limit(limit)
+    return _records(connection, query if runs else query.where(table.c.origin != RUN))
 
 
 def latest(connection: Connection, owner: str, origin: str) -> ConversationRecord | None:

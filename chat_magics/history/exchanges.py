@@ -41,6 +41,7 @@ __all__ = [
     "get",
     "has_streaming",
     "interrupt_dead",
+    "marked",
     "of_ids",
     "partial",
     "remove",
@@ -59,20 +60,21 @@ IDS_AT_ONCE = 500
 def add(connection: Connection, exchange: Exchange) -> None:
     """Store an exchange that streams, with the mark of this process."""
     # As parameters, and not as values of the statement, which would be built anew each time.
-    connection.execute(insert(table), _marked([exchange]))
+    connection.execute(insert(table), marked([exchange]))
     attached.add(connection, [exchange])
 
 
 def add_ended(connection: Connection, exchanges: Sequence[Exchange]) -> None:
     """Store exchanges that ended somewhere else, and index their words."""
     if exchanges:
-        connection.execute(insert(table), _marked(exchanges))
+        connection.execute(insert(table), marked(exchanges))
         attached.add(connection, exchanges)
     texts = [search_index.Texts(each.id, each.prompt, each.text) for each in exchanges]
     search_index.add(connection, texts)
 
 
-def _marked(exchanges: Sequence[Exchange]) -> list[dict[str, Any]]:
+def marked(exchanges: Sequence[Exchange]) -> list[dict[str, Any]]:
+    """The rows of the table for these exchanges, with the mark of this process."""
     mark = this_process()
     process = {
         "host": mark.host,

@@ -14,11 +14,12 @@ from chat_magics.history.exchange import ConversationRecord, Exchange, PathMoved
 from chat_magics.history.keeping import Keeping
 from chat_magics.history.reading import FrameReading
 from chat_magics.history.resilient import ResilientStore
+from chat_magics.history.row_keeping import RowKeeping
 
 __all__ = ["History"]
 
 
-class History(FrameReading, Keeping):
+class History(FrameReading, Keeping, RowKeeping):
     """Conversations and exchanges, kept in a SQLite file or a PostgreSQL database.
 
     It is synchronous and can be called from several threads; calls take turns. What a call wrote
@@ -58,6 +59,8 @@ class History(FrameReading, Keeping):
         self.owner = owner
         # What streams now: it must outlive a file that fails in the middle of it.
         self._begun: dict[str, tuple[Exchange, ConversationRecord]] = {}
+        self._rows_begun = {}
+        self._runs = {}
         self._store = ResilientStore(
             os.fspath(place), on_warning=on_warning, replenish=self._add_what_streams
         )
@@ -119,10 +122,17 @@ class History(FrameReading, Keeping):
             lambda connection: conversations.by_ref(connection, self.owner, ref)
         )
 
-    def load_conversations(self, limit: int | None = 50) -> list[ConversationRecord]:
-        """The conversations that were used last, newest first; all of them with None."""
+    def load_conversations(
+        self, limit: int | None = 50, *, runs: bool = False
+    ) -> list[ConversationRecord]:
+        """The conversations that were used last, newest first.
+
+        Args:
+            limit: so many at most; None for all.
+            runs: with the runs over rows of frames, which nobody goes on talking in.
+        """
         return self._store.read(
-            lambda connection: conversations.newest(connection, self.owner, limit)
+            lambda connection: conversations.newest(connection, self.owner, limit, runs=runs)
         )
 
     def latest(self, origin: str) -> ConversationRecord | None:
@@ -289,6 +299,7 @@ class History(FrameReading, Keeping):
             raise StoreError(f"This is the history of {self.owner!r}: open that of {owner!r}")
 
     def _add_what_streams(self, connection: Connection) -> None:
+        self._add_begun_rows(connection)
         for exchange, record in list(self._begun.values()):
             if not exchanges.of_ids(connection, self.owner, [exchange.id]):
                 exchanges.add(connection, exchange)

@@ -23,6 +23,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    text,
 )
 
 from chat_magics.errors import StoreError
@@ -114,11 +115,19 @@ exchanges = Table(
     Column("pid", BigInteger, nullable=False),
     Column("process_started", Double),
     Column("touched", Utc, nullable=False),
+    # What a row of a frame asked: the same request finds its answer by it, in any later run.
+    Column("request_key", String(64)),
     # With the owner in it, else SQLite may take the next one, and go through all of an owner's.
     Index("exchanges_conversation", "conversation", "owner", "created"),
     Index("exchanges_created", "owner", "created"),
     Index("exchanges_status", "status"),
     Index("exchanges_supersedes", "supersedes"),
+    Index(
+        "exchanges_request_key",
+        "request_key",
+        sqlite_where=text("request_key IS NOT NULL"),
+        postgresql_where=text("request_key IS NOT NULL"),
+    ),
 )
 
 attachments = Table(
@@ -229,7 +238,16 @@ def _to_search(connection: Connection) -> None:
     connection.execute(insert(unindexed).from_select(["exchange"], ended))
 
 
-LAYOUT = Layout(version=2, needs="0.2.0", steps={1: _to_search})
+def _to_rows(connection: Connection) -> None:
+    """Layout 3: answers to rows of frames are found by what was asked."""
+    connection.exec_driver_sql("ALTER TABLE exchanges ADD COLUMN request_key VARCHAR(64)")
+    connection.exec_driver_sql(
+        "CREATE INDEX exchanges_request_key ON exchanges (request_key)"
+        " WHERE request_key IS NOT NULL"
+    )
+
+
+LAYOUT = Layout(version=3, needs="0.3.0", steps={1: _to_search, 2: _to_rows})
 
 _ADVISORY_LOCK = 0x63686174
 """Our number for PostgreSQL's advisory lock: one process at a time makes or changes tables."""

@@ -42,7 +42,7 @@ def stats(session: Session, line: str) -> DataFrame:
 
 
 def _titles(session: Session) -> dict[str, str]:
-    records = session.history.load_conversations(limit=None)
+    records = session.history.load_conversations(None, runs=True)
     return {record.id: record.name or record.title or record.id[:8] for record in records}
 
 

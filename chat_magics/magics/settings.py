@@ -69,6 +69,7 @@ class Settings(Magics):
     cache_ttl = _number("seconds that a cached reply is good for")
     cache_mb = _whole("size limit of the cache, MiB")
     requests_per_minute = _whole("limit over all kernels of this machine")
+    tokens_per_minute = _whole("limit of each run over rows, prompts and replies")
     requests_per_minute_per_address = _whole("the same for all who ask from one address")
     answers_at_once = _whole("replies under way at a time for one owner")
     max_limit_wait = _number("longest wait for one of these limits, seconds")

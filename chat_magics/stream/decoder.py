@@ -21,6 +21,9 @@ _REPLACEMENT = "\ufffd"
 class Decoder(ABC):
     """Takes the body of one answer as it comes and gives the text in it.
 
+    Args:
+        streamed: a stream was asked for; else a reply in one piece is nothing to note.
+
     Example:
         >>> from chat_magics.stream import ChatDecoder
         >>> decoder = ChatDecoder()
@@ -34,7 +37,8 @@ class Decoder(ABC):
         'stop'
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, streamed: bool = True) -> None:
+        self._streamed = streamed
         self.model: str | None = None
         self.finish_reason: str | None = None
         self.usage: Usage | None = None
@@ -146,7 +150,8 @@ class Decoder(ABC):
             self._read_whole(chunk, pieces)
         except (AttributeError, TypeError, KeyError):
             raise BadResponse("the server answered with JSON of unknown shape") from None
-        self.notes.append("the server does not stream: the reply came in one piece")
+        if self._streamed:
+            self.notes.append("the server does not stream: the reply came in one piece")
 
     @abstractmethod
     def _read_whole(self, body: dict[str, Any], pieces: list[str]) -> None:

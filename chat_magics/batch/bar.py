@@ -1,0 +1,54 @@
+"""Bar: how far a run is, in a notebook or a terminal: rate, time left, errors, cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..pricing import format_cost
+from .plan import RowsPlan
+from .run import Totals
+
+__all__ = ["Bar", "described"]
+
+
+class Bar:
+    """A progress bar of tqdm; made when something is asked, and left standing at its end."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._totals = Totals()
+
+    def begin(self, plan: RowsPlan, totals: Totals) -> None:
+        """Shows an empty bar."""
+        from tqdm.auto import tqdm  # it looks whether this is a notebook
+
+        self._totals = totals
+        self._bar = tqdm(total=totals.to_ask or None, unit=" rows", dynamic_ncols=True)
+
+    def look(self) -> None:
+        """Shows how far it is."""
+        self._bar.total = self._totals.to_ask or None
+        self._bar.set_postfix_str(described(self._totals), refresh=False)
+        self._bar.update(self._totals.done - self._bar.n)
+
+    def end(self) -> None:
+        """Leaves the bar as it is."""
+        self.look()
+        self._bar.refresh()
+        self._bar.close()
+
+
+def described(totals: Totals) -> str:
+    """Errors, cost and what is waited for, in a line.
+
+    Example:
+        >>> described(Totals(to_ask=9, done=3, errors=1, dollars=0.25, window=4, waits=2))
+        '1 error, $0.25, the server asked to wait 2 times: 4 at a time'
+    """
+    told = [f"{totals.errors} error{'' if totals.errors == 1 else 's'}"]
+    unknown = totals.unpriced and not totals.dollars
+    told.append(format_cost(None if unknown else totals.dollars))
+    if totals.waits:
+        times = "once" if totals.waits == 1 else f"{totals.waits} times"
+        told.append(f"the server asked to wait {times}: {totals.window} at a time")
+    return ", ".join(told)

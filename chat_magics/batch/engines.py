@@ -1,0 +1,146 @@
+"""Engines: where the requests of a run are sent from, by what a person named."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+from ..client import ChatClient
+from ..config import ChatConfig, resolve_sourced
+from ..errors import ConnectionFailed, InvalidRequest
+from ..messages import ChatRequest
+from .sending import Block, Here, Sender, Sent, There, send_here
+
+if TYPE_CHECKING:
+    from .pace import Pace
+
+__all__ = ["Engine", "check_engine", "opened", "send_block"]
+
+Engine = Executor | str | None
+"""None for the loop of the client, an Executor, or `dask://HOST:PORT`."""
+
+_DASK = "dask://"
+_CONNECT_SECONDS = 10
+_BLOCKS_AT_A_TIME = 4
+"""Tasks that the requests under way are spread over, at least."""
+_LARGEST_BLOCK = 16
+_SETTINGS = (
+    "base_url",
+    "api",
+    "connect_timeout",
+    "stall_timeout",
+    "total_timeout",
+    "max_attempts",
+    "max_retry_seconds",
+    "max_wait",
+    "transport",
+)
+"""What workers take over. The key is none of these: each finds its own."""
+
+
+def check_engine(engine: Engine) -> None:
+    """Does nothing where it can be one.
+
+    Raises:
+        InvalidRequest: it is no Executor, and no address of a scheduler.
+
+    Example:
+        >>> check_engine("dask://localhost:8786")
+        >>> check_engine("spark")
+        Traceback (most recent call last):
+        chat_magics.errors.InvalidRequest: engine 'spark' is none: ...
+    """
+    if engine is None or isinstance(engine, Executor):
+        return
+    if not isinstance(engine, str) or not engine.removeprefix(_DASK) or _DASK not in engine:
+        raise InvalidRequest(
+            f"engine {engine!r} is none: give an Executor of concurrent.futures, or the address "
+            "of a Dask scheduler, dask://HOST:8786"
+        )
+
+
+@contextmanager
+def opened(
+    engine: Engine, client: ChatClient, config: ChatConfig, concurrency: int, pace: Pace
+) -> Iterator[Sender]:
+    """Who sends the requests of one run.
+
+    Args:
+        engine: as given.
+        client: of this process.
+        config: the settings that workers take over.
+        concurrency: requests under way at a time, over all workers.
+        pace: told what the server says of its limits, where that is heard.
+
+    Raises:
+        ConnectionFailed: no scheduler answers.
+        InvalidRequest: Dask is not installed.
+    """
+    if engine is None:
+        yield Here(client, pace.told)
+        return
+    block = max(1, min(_LARGEST_BLOCK, concurrency // _BLOCKS_AT_A_TIME))
+    if isinstance(engine, ThreadPoolExecutor):  # whose threads know this client, and its key
+        yield There(engine, partial(_send_by, client), block)
+        return
+    settings = {name: getattr(config, name) for name in _SETTINGS}
+    task = partial(send_block, tuple(sorted(settings.items())))
+    if isinstance(engine, Executor):
+        yield There(engine, task, block)
+        return
+    with _dask(engine) as executor:
+        yield There(executor, task, block)
+
+
+@contextmanager
+def _dask(address: str) -> Iterator[Any]:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InvalidRequest("dask:// needs Dask: pip install 'chat-magics[dask]'") from None
+    place = address.removeprefix(_DASK)
+    try:
+        cluster: Any = Client(  # type: ignore[no-untyped-call]
+            f"tcp://{place}", timeout=_CONNECT_SECONDS, set_as_default=False
+        )
+    except (OSError, TimeoutError, asyncio.TimeoutError):
+        raise ConnectionFailed(f"no Dask scheduler answers at {place}") from None
+    try:
+        yield cluster.get_executor(pure=False)
+    finally:
+        cluster.close(timeout=_CONNECT_SECONDS)
+
+
+def send_block(settings: tuple[tuple[str, Any], ...], block: Block) -> list[Sent]:
+    """Sends the requests of a block, all at a time; runs in a worker.
+
+    Args:
+        settings: of the client, as names and values; the key is found here, by the same rules as
+            anywhere: it must be in this process's environment, and may go where it may there.
+        block: requests, each with whether it is patient.
+    """
+    return _send_by(_client(settings), block)
+
+
+def _send_by(client: ChatClient, block: Block) -> list[Sent]:
+    async def all_of_them() -> list[Sent]:
+        return await asyncio.gather(*(_send(client, *each) for each in block))
+
+    return client.loop.run(all_of_them())
+
+
+async def _send(client: ChatClient, request: ChatRequest, patient: bool) -> Sent:
+    return await send_here(client, request, patient)
+
+
+@cache
+def _client(settings: tuple[tuple[str, Any], ...]) -> ChatClient:
+    """The client of a worker; one for all its tasks, so that connections are used again."""
+    given: Mapping[str, Any] = dict(settings)
+    own = resolve_sourced()[0]
+    # What the environment here says already comes from there, and so does the key that may go.
+    return ChatClient(*resolve_sourced({n: v for n, v in given.items() if v != getattr(own, n)}))

@@ -1,0 +1,233 @@
+"""`ask` and `retry`: prompts over the rows of a frame or a series, for whoever has one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..conversation import Session, api_options
+from ..errors import InvalidRequest
+from .bar import Bar
+from .engines import Engine
+from .outcome import Outcome
+from .question import Asked, Wording, ready
+from .result import names_in, of_rows, run_columns
+from .run import How, RowRun, Watching
+from .tables import Table
+from .template import texts
+
+__all__ = ["ask", "retry"]
+
+_FAILED = ("error", "stopped", "cut")
+
+
+def ask(
+    data: Any,
+    prompt: str,
+    into: Any = None,
+    *,
+    model: str | None = None,
+    system: str | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    name: str = "answer",
+    concurrency: int = 16,
+    max_cost: float | None = None,
+    dry_run: bool = False,
+    refresh: bool = False,
+    engine: Engine = None,
+    progress: bool = True,
+    session: Session | None = None,
+) -> Any:
+    """Asks a prompt of every row, equal ones once, and what was answered before never again.
+
+    Every answer is in the history as it ends, without a limit of time: the same call after a
+    crash or a stop asks only the rest. An interrupt ends it cleanly, and gives what there is.
+
+    Args:
+        data: a DataFrame or Series of pandas or polars, an Arrow table; `{{value}}` in a series.
+        prompt: with `{{column}}` where a row's value belongs; a row in which it is missing is not
+            asked, and has the status `missing`.
+        into: what the answers are to be: a pydantic model, a dataclass, a JSON schema, a type such
+            as `bool`, `Literal[...]` or `list[str]`; None for text. A reply that does not fit is
+            asked once more with the reason.
+        model: None for the configured one.
+        system: None for the configured one.
+        temperature: 0 to 2; None for the configured one.
+        max_tokens: longest reply; None for the configured one.
+        options: further options of the API.
+        name: of the column of answers, where an answer is one value.
+        concurrency: requests under way at a time, 1 to 1,000; fewer while the server asks to wait.
+        max_cost: US dollars; a run that would cost more does not start, and one that comes to it
+            stops.
+        dry_run: ask nothing; give the plan.
+        refresh: ask what was answered before as well.
+        engine: where requests are sent from: None for this process, an Executor of
+            `concurrent.futures`, or `dask://HOST:8786`. The key never travels: workers in other
+            processes find theirs in their own environment.
+        progress: show a bar.
+        session: the shell's by default.
+
+    Returns:
+        a frame of the kind of `data`, index and order kept: its columns, those of the answers, and
+        `status` (`complete`, `cut`, `error`, `missing`, `stopped`), `error`, `model`, `tokens_in`,
+        `tokens_out`, `cost` (US dollars; 0 where it was there already), `seconds`, `attempts`,
+        `cached`. Where the frame has a column of such a name, the run's begins with `chat_`. With
+        `dry_run` a RowsPlan, which prints as two lines.
+
+    Raises:
+        InvalidRequest: the prompt names a column that is not there, or `into` is no type.
+        BudgetReached: it would cost more than max_cost, or has no known price.
+        ChatError: nothing could be asked at all, such as with a wrong key.
+
+    Example:
+        >>> import pandas as pd
+        >>> from chat_magics import Session
+        >>> session = Session({"base_url": "demo", "history": "sqlite://"})
+        >>> frame = pd.DataFrame({"text": ["late", "late", None]}, index=["a", "b", "c"])
+        >>> out = ask(frame, "Classify: {{text}}", session=session, progress=False)
+        >>> out["status"].tolist(), out["cached"].tolist()
+        (['complete', 'complete', 'missing'], [False, True, False])
+        >>> session.close()
+    """
+    given = api_options(options, temperature=temperature, max_tokens=max_tokens)
+    wording = Wording(prompt, into, model, system, given, name)
+    rows = _Rows(data, wording, session or Session.current())
+    run = rows.run(How(concurrency, max_cost, refresh, engine=engine), Bar() if progress else None)
+    plan = run.plan(rows.asked)
+    return plan if dry_run else rows.frame(run, run.go(plan))
+
+
+def retry(
+    data: Any,
+    out: Any,
+    prompt: str,
+    into: Any = None,
+    *,
+    name: str = "answer",
+    progress: bool = True,
+    concurrency: int = 16,
+    max_cost: float | None = None,
+    model: str | None = None,
+    system: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    engine: Engine = None,
+    session: Session | None = None,
+) -> Any:
+    """Asks again, of the same frame, the rows that failed, were cut or were not reached.
+
+    Args:
+        data: the frame that was asked.
+        out: what `ask` gave for it; it stays as it is.
+        prompt: see `ask`, as all the others.
+        into: see `ask`.
+        name: see `ask`.
+        progress: see `ask`.
+        concurrency: see `ask`.
+        max_cost: see `ask`.
+        model: see `ask`.
+        system: see `ask`.
+        options: see `ask`.
+        engine: see `ask`.
+        session: see `ask`.
+
+    Returns:
+        a frame like `out` in which the rows that were asked again have their new outcome; the
+        others are as they were.
+
+    Raises:
+        InvalidRequest: `out` has not the rows or the columns of such a frame.
+        ChatError: as of `ask`.
+    """
+    wording = Wording(prompt, into, model, system, api_options(options), name)
+    rows = _Rows(data, wording, session or Session.current())
+    failed = rows.failed_in(out)
+    again = frozenset(key for row in failed if (key := rows.asked.keys[row]) is not None)
+    run = rows.run(
+        How(concurrency, max_cost, again=again, engine=engine), Bar() if progress else None
+    )
+    wanted = rows.only(again)
+    plan = run.plan(wanted)
+    outcomes = run.go(plan)
+    return rows.mended(out, failed, run, outcomes)
+
+
+class _Rows:
+    """A frame, and what is asked of it."""
+
+    def __init__(self, data: Any, wording: Wording, session: Session) -> None:
+        self._session = session
+        self._table = Table(data)
+        self._question = ready(wording, session, self._table.columns)
+        self._names = names_in(self._table.columns, self._question.shape)
+        self.asked = self._question.asked(self._values())
+
+    def _values(self) -> dict[str, list[str | None]]:
+        columns = self._question.template.columns
+        values: dict[str, list[str | None]] = {name: [] for name in columns}
+        for block in self._table.blocks(columns=columns):
+            for name in columns:
+                values[name] += texts([row[name] for row in block])
+        return values
+
+    def run(self, how: How, watching: Watching | None) -> RowRun:
+        return RowRun(self._session, self._question, how, watching)
+
+    def only(self, keys: frozenset[str]) -> Asked:
+        prompts = {key: text for key, text in self.asked.prompts.items() if key in keys}
+        return self.asked._replace(prompts=prompts)
+
+    def frame(self, run: RowRun, outcomes: Mapping[str | int, Outcome]) -> Any:
+        columns = run_columns(of_rows(self.asked.keys, outcomes), self._question.shape, self._names)
+        self._tell(run)
+        return _marked(self._table.with_columns(columns), run)
+
+    def failed_in(self, out: Any) -> list[int]:
+        table = Table(out)
+        wanted = [*self._question.shape.columns, *self._names.values()]
+        lacking = [name for name in wanted if name not in table.columns]
+        if lacking or len(table) != len(self.asked.keys):
+            what = f"no column {lacking[0]}" if lacking else f"{len(table):,} rows"
+            raise InvalidRequest(
+                f"retry takes what ask gave for this frame of {len(self.asked.keys):,} rows, "
+                f"and this one has {what}"
+            )
+        status = self._names["status"]
+        rows = (row for block in table.blocks(columns=[status]) for row in block)
+        return [place for place, row in enumerate(rows) if row[status] in _FAILED]
+
+    def mended(
+        self, out: Any, failed_rows: list[int], run: RowRun, outcomes: Mapping[str | int, Outcome]
+    ) -> Any:
+        failed = set(failed_rows)
+        keys = [key if row in failed else None for row, key in enumerate(self.asked.keys)]
+        kept: dict[str | int, Outcome] = {
+            row: Outcome("stopped") for row, key in enumerate(keys) if key is None
+        }
+        columns = run_columns(
+            of_rows(keys, {**outcomes, **kept}), self._question.shape, self._names
+        )
+        self._tell(run)
+        return _marked(Table(out).mended(columns, failed_rows), run)
+
+    def _tell(self, run: RowRun) -> None:
+        renamed = [f"{name} as {called}" for name, called in self._names.items() if name != called]
+        if renamed:
+            self._session.warn(
+                "the frame has columns of these names already, so the run calls "
+                f"{', '.join(renamed)}"
+            )
+        if run.reason is not None:
+            left = run.totals.to_ask - run.totals.done
+            self._session.warn(
+                f"stopped with {left:,} prompts left ({run.reason.message}): what was answered is "
+                "kept, and the same call asks the rest"
+            )
+
+
+def _marked(frame: Any, run: RowRun) -> Any:
+    """The frame; of pandas, with the id of the run in its attrs."""
+    if run.id is not None and hasattr(frame, "attrs"):
+        frame.attrs = {**frame.attrs, "chat_magics": {"run": run.id}}
+    return frame

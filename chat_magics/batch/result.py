@@ -1,0 +1,96 @@
+"""The columns of a run: the answers, and how each row ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidRequest
+from ..frames import Dtype, typed_array
+from .outcome import Outcome
+from .shape import Shape
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["RUN_COLUMNS", "names_in", "of_rows", "run_columns"]
+
+RUN_COLUMNS: Mapping[str, Dtype] = {
+    "status": "string",
+    "error": "string",
+    "model": "string",
+    "tokens_in": "Int64",
+    "tokens_out": "Int64",
+    "cost": "Float64",
+    "seconds": "Float64",
+    "attempts": "Int64",
+    "cached": "boolean",
+}
+"""How a row ended: the columns behind those of its answer, each of them named as in Outcome."""
+
+
+def names_in(columns: Iterable[str], shape: Shape) -> dict[str, str]:
+    """How the columns of a run are called beside those of a frame: `chat_status` where it has one.
+
+    Args:
+        columns: of the frame.
+        shape: of the answers, whose columns keep their names.
+
+    Raises:
+        InvalidRequest: the frame has a column of the answers already.
+
+    Example:
+        >>> names_in(["text", "status"], Shape.of(bool))["status"]
+        'chat_status'
+    """
+    there = set(columns)
+    if taken := sorted(there & set(shape.columns)):
+        raise InvalidRequest(
+            f"the frame has a column {taken[0]} already, as an answer would: rename it, or drop it"
+        )
+    taken_names, names = there | set(shape.columns), {}
+    for name in RUN_COLUMNS:
+        called = name
+        while called in taken_names:
+            called = f"chat_{called}"
+        names[name] = called
+        taken_names.add(called)
+    return names
+
+
+def of_rows(keys: Sequence[str | None], outcomes: Mapping[str | int, Outcome]) -> list[Outcome]:
+    """The outcome of each row; a further row that asks the same costs nothing more.
+
+    Args:
+        keys: of the rows' prompts.
+        outcomes: by key, or by the number of a row without one.
+    """
+    seen: set[str] = set()
+    of: list[Outcome] = []
+    for row, key in enumerate(keys):
+        outcome = outcomes[row if key is None else key]
+        if key is not None:
+            if key in seen:
+                outcome = outcome.again()
+            seen.add(key)
+        of.append(outcome)
+    return of
+
+
+def run_columns(
+    outcomes: Sequence[Outcome], shape: Shape, names: Mapping[str, str]
+) -> dict[str, pd.Series[Any]]:
+    """The columns of the answers, then those of RUN_COLUMNS, as they are called here.
+
+    Args:
+        outcomes: of the rows.
+        shape: of the answers.
+        names: as `names_in` gives them.
+    """
+    import pandas as pd
+
+    columns = shape.frame([outcome.value for outcome in outcomes])
+    for name, dtype in RUN_COLUMNS.items():
+        values = [getattr(outcome, name) for outcome in outcomes]
+        columns[names[name]] = pd.Series(typed_array(values, dtype), name=names[name])
+    return columns

@@ -1,0 +1,370 @@
+"""RowRun: prompts over rows, planned, asked once each, kept; stopped and taken up at any moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, Future, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from ..conversation.spending import spent
+from ..errors import AnswerUnfit, ChatError, InvalidRequest
+from ..history import Exchange, RowEnded, new_id
+from ..interpreter import heap_at_rest, short_turns
+from ..limits import Spending
+from ..pricing import estimate_tokens
+from ..telemetry import RequestRecord, host_of
+from .asker import Answer, Asker, Job
+from .engines import Engine, check_engine, opened
+from .keeper import Keeper
+from .outcome import Outcome, not_asked, of_history
+from .pace import Pace
+from .plan import RowsPlan, planned, tokens_around, typical_reply
+from .purse import Purse, Rates, check_max_cost
+from .question import Asked, Question
+from .sending import Sender
+from .work import Work
+
+if TYPE_CHECKING:
+    from ..conversation import Session
+
+__all__ = ["How", "RowRun", "Totals", "Watching"]
+
+LOOK_EVERY = 0.1
+"""Seconds between two looks of who watches a run."""
+
+_BLOCKS = (64, 256, 1024)
+"""Prompts that are stored together: few at first, so that the first is sent soon."""
+
+
+@dataclass(frozen=True)
+class How:
+    """How rows are asked.
+
+    Args:
+        concurrency: requests under way at a time, 1 to 1,000.
+        max_cost: US dollars that the run may spend; None for any.
+        refresh: ask even what was answered before; the new answers count from then on.
+        again: keys of prompts to ask again though they were answered.
+        engine: where requests are sent from: None for here, see `check_engine`.
+
+    Raises:
+        InvalidRequest: one of them makes no sense.
+    """
+
+    concurrency: int = 16
+    max_cost: float | None = None
+    refresh: bool = False
+    again: frozenset[str] = frozenset()
+    engine: Engine = None
+
+    def __post_init__(self) -> None:
+        check_max_cost(self.max_cost)
+        check_engine(self.engine)
+        number = isinstance(self.concurrency, int) and not isinstance(self.concurrency, bool)
+        if not number or not 1 <= self.concurrency <= 1_000:
+            raise InvalidRequest(
+                f"concurrency is a number from 1 to 1,000, not {self.concurrency!r}"
+            )
+
+
+@dataclass
+class Totals:
+    """How far a run is; changes while it is at work.
+
+    Args:
+        to_ask: prompts in all.
+        done: prompts that ended.
+        errors: of these, those without an answer.
+        dollars: that were spent, as far as prices are known.
+        unpriced: answers without a known price.
+        window: requests that may be under way at a time now.
+        waits: refusals of the server because of its limits.
+    """
+
+    to_ask: int = 0
+    done: int = 0
+    errors: int = 0
+    dollars: float = 0.0
+    unpriced: int = 0
+    window: int = 0
+    waits: int = 0
+
+
+class Watching(Protocol):
+    """Who shows how far a run is."""
+
+    def begin(self, plan: RowsPlan, totals: Totals) -> None:
+        """Something will be asked."""
+
+    def look(self) -> None:
+        """The totals may have changed; called several times a second."""
+
+    def end(self) -> None:
+        """Nothing changes any more."""
+
+
+class RowRun:
+    """One question over rows: `plan` tells what it would ask, `go` asks.
+
+    Args:
+        session: whose client and history it uses.
+        question: what is asked of each row.
+        how: how.
+        watching: shown how far it is; None for nobody.
+    """
+
+    def __init__(
+        self, session: Session, question: Question, how: How, watching: Watching | None = None
+    ) -> None:
+        self._session = session
+        self._question = question
+        self._how = how
+        self._watching = watching
+        self._work: Work | None = None
+        self._pace: Pace | None = None
+        self._sender: Sender
+        self._purse: Purse
+        self._jobs: list[Job] = []
+        self._answered = 0
+        self._outcomes: dict[str | int, Outcome] = {}
+        self.totals = Totals()
+        self.id: str | None = None
+        """Of its conversation in history; None where nothing had to be asked."""
+        self.reason: ChatError | None = None
+        """Why it ended before all was asked; None where it did not."""
+
+    # What is there already
+
+    def look_up(self, asked: Asked) -> dict[str | int, Outcome]:
+        """The outcomes of prompts that were answered in an earlier run."""
+        if self._how.refresh:
+            return {}
+        keys = [key for key in asked.prompts if key not in self._how.again]
+        answers = self._session.store_now(lambda history: history.row_answers(keys))
+        found: dict[str | int, Outcome] = {}
+        for key, answer in answers.items():
+            try:
+                found[key] = of_history(answer, self._question.shape)
+            except AnswerUnfit:  # another release read it; it is asked again
+                continue
+        return found
+
+    def _cached(self, jobs: list[Job]) -> list[Job]:
+        """The jobs, with the answers that the cache of the chat has."""
+        cache = self._session.client.cache
+        if cache is None or not self._session.config.cache or self._how.refresh:
+            return jobs
+        if not jobs or self._question.cache_key("") is None or not cache.stats().entries:
+            return jobs
+        again = self._how.again
+        return [
+            job if job.key in again else job._replace(found=cache.get_key(job.key)) for job in jobs
+        ]
+
+    def plan(self, asked: Asked) -> RowsPlan:
+        """What would be asked; looks up what is answered, and notes it for `go`."""
+        self._outcomes = {**asked.settled, **self.look_up(asked)}
+        left = [
+            Job(new_id(), key, prompt)
+            for key, prompt in asked.prompts.items()
+            if key not in self._outcomes
+        ]
+        self._jobs = self._cached(left)
+        missing = sum(isinstance(key, int) for key in asked.settled)
+        return planned(
+            self._question,
+            len(asked.keys),
+            missing,
+            len(asked.settled) - missing,
+            len(asked.prompts),
+            [job.prompt for job in self._jobs if job.found is None],
+        )
+
+    # Asking
+
+    def go(self, plan: RowsPlan) -> dict[str | int, Outcome]:
+        """Asks what is left, and gives every outcome by key, or by row where it has no key.
+
+        Blocks; an interrupt ends it cleanly, with what was answered.
+
+        Raises:
+            BudgetReached: the plan costs too much.
+            ChatError: nothing was answered, and for a reason that holds for all rows.
+        """
+        plan.check(self._how.max_cost)
+        if not self._jobs:
+            return self._outcomes
+        with self.under_way(plan):
+            self.ask_planned()
+        if self.reason is not None and not self._answered:
+            raise self.reason
+        return self._outcomes
+
+    @contextmanager
+    def under_way(self, plan: RowsPlan) -> Iterator[None]:
+        """Within it, what is planned can be asked, in one part or several.
+
+        Args:
+            plan: of all of it.
+        """
+        session, how = self._session, self._how
+        self._pace = Pace(how.concurrency, session.config.tokens_per_minute)
+        title = self._question.wording.prompt
+        with ExitStack() as ending:
+            # Before the run is stored: what cannot be reached leaves none.
+            self._sender = ending.enter_context(
+                opened(how.engine, session.client, session.config, how.concurrency, self._pace)
+            )
+            self._purse = Purse(how.max_cost, session.budget, self._spent_today(), plan.typical)
+            self.id = session.store_now(lambda history: history.begin_run(title)).id
+            ending.callback(self._note_end, self.id)
+            ending.enter_context(short_turns())
+            ending.enter_context(heap_at_rest())
+            if self._watching is not None:
+                self._watching.begin(plan, self.totals)
+                ending.callback(self._watching.end)
+            yield
+
+    def _spent_today(self) -> Spending:
+        if not self._session.budget.active:
+            return Spending()
+        return self._session.store_now(lambda history: spent(history, ""))[0]
+
+    def _note_end(self, id: str) -> None:
+        if not self._session.closed:
+            self._session.store_now(lambda history: history.end_run(id))
+
+    def ask_planned(self) -> dict[str | int, Outcome]:
+        """Asks what `plan` found left, within `under_way`, and gives every outcome.
+
+        Once the run was stopped, the rest is given as stopped.
+        """
+        jobs, self._jobs = self._jobs, []
+        self.totals.to_ask = max(self.totals.to_ask, self.totals.done + len(jobs))
+        if self.reason is None:
+            self._wait(self._session.loop.submit(self._work_on(jobs)))
+        if self.reason is not None:
+            stopped = not_asked("stopped", f"the run ended before: {self.reason.message}")
+            for job in jobs:
+                self._outcomes.setdefault(job.key, stopped)
+        return self._outcomes
+
+    def _wait(self, future: Future[None]) -> None:
+        """Waits for the end, shows how far it is, and stops the run on an interrupt."""
+        while True:
+            try:
+                if wait([future], LOOK_EVERY).done:
+                    self._look()
+                    return future.result()
+                self._look()
+            except CancelledError:
+                self.reason = self.reason or ChatError("the session was closed")
+                return None
+            except KeyboardInterrupt:
+                if self.reason is not None:
+                    raise  # the second one
+                self.stop("it was interrupted")
+
+    def _look(self) -> None:
+        if self._pace is not None:
+            self.totals.window, self.totals.waits = self._pace.window, self._pace.refusals
+        if self._watching is not None:
+            self._watching.look()
+
+    def stop(self, why: str) -> None:
+        """Ends the run from any thread; what was answered is kept.
+
+        Args:
+            why: for a person.
+        """
+        self.reason = self.reason or ChatError(why)
+        self._session.loop.post(self._stop_at_once, self.reason)
+
+    def _stop_at_once(self, reason: ChatError) -> None:
+        if self._work is not None:
+            self._work.stop(reason, at_once=True)
+
+    async def _work_on(self, jobs: Sequence[Job]) -> None:
+        """One part of the run, on the loop of the session."""
+        session, request = self._session, self._question.request
+        rates = Rates(request.base_url, request.model)
+        keeper = Keeper(session, self._first(), self._deliver, self._fail)
+        around = tokens_around(self._question) + typical_reply(self._question)
+        assert self._pace is not None
+        self._work = Work(
+            _blocks(jobs),
+            Asker(self._question, self._sender, rates),
+            keeper,
+            self._pace,
+            self._purse,
+            patience=session.config.max_retry_seconds,
+            longest_wait=session.config.max_wait,
+            tokens=lambda job: estimate_tokens(job.prompt) + around,
+        )
+        keeper.start()
+        try:
+            if self.reason is None:
+                await self._work.run(min(self._how.concurrency, len(jobs)))
+        finally:
+            self.reason = self.reason or self._work.reason
+            await keeper.close()
+
+    def _first(self) -> Exchange:
+        request = self._question.request
+        assert self.id is not None
+        return Exchange(
+            conversation=self.id,
+            owner=request.owner,
+            prompt="",
+            sent="",
+            system=request.messages[0].content if len(request.messages) > 1 else None,
+            base_url=request.base_url,
+            api=request.api,
+            model_asked=request.model,
+            options=request.options,
+            surface="batch",
+        )
+
+    def _deliver(self, answers: Sequence[Answer]) -> None:
+        totals = self.totals
+        for answer in answers:
+            outcome = self._outcomes[answer.key] = answer.outcome
+            self._answered += outcome.model is not None
+            totals.done += 1
+            totals.errors += outcome.status == "error"
+            totals.dollars += outcome.cost or 0.0
+            totals.unpriced += outcome.cost is None
+            if answer.failure is not None:
+                self._log(answer.record, answer.failure)
+
+    def _log(self, record: RowEnded, failure: ChatError) -> None:
+        request = self._question.request
+        self._session.telemetry.failure(
+            RequestRecord(
+                request=record.id,
+                conversation=self.id or "",
+                surface="batch",
+                owner=request.owner,
+                model_asked=request.model,
+                host=host_of(request.base_url),
+                api=request.api,
+                latency=record.latency,
+                attempts=record.attempts,
+                http_status=failure.status,
+            ),
+            failure,
+        )
+
+    def _fail(self, error: ChatError) -> None:
+        if self._work is not None:
+            self._work.stop(error)
+
+
+def _blocks(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
+    start, sizes = 0, iter(_BLOCKS)
+    while start < len(jobs):
+        size = next(sizes, _BLOCKS[-1])
+        yield jobs[start : start + size]
+        start += size

@@ -1,0 +1,224 @@
+"""Rows of frames that were asked: begun in blocks, ended in groups, found by what was asked.
+
+Each is an exchange like any other, with the key of its request besides. Runs in a transaction
+given; every function that reads takes the owner, and sees no other owner's rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+
+from chat_magics.errors import StoreError
+from chat_magics.history import search_index
+from chat_magics.history.exchange import Exchange, Status
+from chat_magics.history.exchanges import marked
+from chat_magics.history.expressions import owned_by
+from chat_magics.history.schema import exchanges as table
+from chat_magics.messages import Completion, Usage
+
+__all__ = ["MISFIT", "RowAnswer", "RowAsked", "RowEnded", "begin", "drop", "find", "finish"]
+
+MISFIT = "AnswerUnfit"
+"""The kind of error of a reply that came, was paid for, and is not of the shape that was wanted."""
+
+KEYS_AT_ONCE = 500
+
+
+class RowAsked(NamedTuple):
+    """A row before it is sent: id of its exchange, key of its request, its prompt."""
+
+    id: str
+    key: str
+    prompt: str
+
+
+class RowEnded(NamedTuple):
+    """How a row ended.
+
+    Args:
+        id: of its exchange.
+        status: `complete` or `error`.
+        completion: the answer; None where none came.
+        cost: US dollars; None where unknown.
+        attempts: HTTP requests made.
+        latency: seconds from its beginning to its end.
+        error_type: class name of the error that ended it.
+        error: that error's message.
+        ended: when (UTC).
+    """
+
+    id: str
+    status: Status
+    completion: Completion | None
+    cost: float | None
+    attempts: int
+    latency: float
+    error_type: str | None
+    error: str | None
+    ended: datetime
+
+
+class RowAnswer(NamedTuple):
+    """The answer that a request was given before, with what it took then."""
+
+    key: str
+    text: str
+    model: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost: float | None
+    latency: float | None
+    attempts: int
+    finish_reason: str | None
+    error_type: str | None
+    error: str | None
+
+
+_COLUMNS = (
+    table.c.request_key,
+    table.c.text,
+    table.c.model,
+    table.c.usage_prompt_tokens,
+    table.c.usage_completion_tokens,
+    table.c.cost,
+    table.c.latency,
+    table.c.attempts,
+    table.c.finish_reason,
+    table.c.error_type,
+    table.c.error,
+)
+
+
+def find(connection: Connection, owner: str, keys: Iterable[str]) -> dict[str, RowAnswer]:
+    """The newest answer to each of these requests that has one, by its key.
+
+    A reply that did not fit counts as one: it was paid for. What failed without a reply does not.
+    """
+    found: dict[str, RowAnswer] = {}
+    left = iter(keys)
+    answered = or_(table.c.status == "complete", table.c.error_type == MISFIT)
+    query = select(*_COLUMNS).where(
+        table.c.request_key.in_(bindparam("keys", expanding=True)),
+        owned_by(table.c.owner, owner),
+        answered,
+    )
+    query = query.order_by(table.c.created)
+    while some := list(islice(left, KEYS_AT_ONCE)):
+        rows = connection.execute(query, {"keys": some})
+        found.update((row[0], RowAnswer._make(row)) for row in rows)
+    return found
+
+
+def begin(connection: Connection, first: Exchange, rows: Sequence[RowAsked]) -> None:
+    """Store rows before they are sent, with the mark of this process.
+
+    Args:
+        connection: in a transaction.
+        first: what the rows have in common; its id and prompt are not looked at.
+        rows: at least one.
+    """
+    (common,) = marked([first])
+    id, key, prompt = rows[0]
+    own = {"id": id, "prompt": prompt, "sent": prompt, "request_key": key}
+    connection.execute(insert(table), common | own)
+    if len(rows) > 1:
+        # What they have in common is copied by the database: to hand it over costs ten times more.
+        connection.execute(_FURTHER, [{**row._asdict(), "first": id} for row in rows[1:]])
+
+
+def _further() -> Any:
+    """A row with its own id, key and prompt, all else as in the row `first`."""
+    own = {
+        "id": bindparam("id", type_=table.c.id.type),
+        "prompt": bindparam("prompt", type_=table.c.prompt.type),
+        "sent": bindparam("prompt", type_=table.c.sent.type),
+        "request_key": bindparam("key", type_=table.c.request_key.type),
+    }
+    others = [column for column in table.c if column.name not in own]
+    source = table.alias("source")
+    copied = select(*own.values(), *(source.c[column.name] for column in others))
+    names = [*own, *(column.name for column in others)]
+    return insert(table).from_select(names, copied.where(source.c.id == bindparam("first")))
+
+
+_FURTHER = _further()
+
+
+def finish(connection: Connection, rows: Sequence[RowEnded]) -> None:
+    """Store how rows ended, and have their words indexed with the next search.
+
+    Raises:
+        StoreError: one of them was not begun, or has ended before.
+    """
+    streams = table.c.status == "streaming"
+    change = update(table).where(table.c.id == bindparam("row"), streams)
+    changed = 0
+    for some in _alike(rows):
+        changed += connection.execute(change, some).rowcount
+    if changed != len(rows):
+        raise StoreError(f"{len(rows) - changed} rows of this run are gone from the history")
+    search_index.postpone(connection, [row.id for row in rows])
+
+
+def drop(connection: Connection, ids: Sequence[str]) -> None:
+    """Take rows away that were begun and never sent."""
+    for start in range(0, len(ids), KEYS_AT_ONCE):
+        some = ids[start : start + KEYS_AT_ONCE]
+        connection.execute(delete(table).where(table.c.id.in_(some), table.c.status == "streaming"))
+
+
+def _alike(rows: Sequence[RowEnded]) -> list[list[dict[str, Any]]]:
+    """The values that change, in lists of rows in which the same ones do."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        values = _values(row)
+        alike.setdefault(tuple(values), []).append(values)
+    return list(alike.values())
+
+
+def _values(row: RowEnded) -> dict[str, Any]:
+    """What changes; what stays as a row began is left out, for each value costs time."""
+    values: dict[str, Any] = {
+        "row": row.id,
+        "status": row.status,
+        "ended": row.ended,
+        "cost": row.cost,
+        "attempts": row.attempts,
+        "latency": row.latency,
+    }
+    if row.error_type is not None:
+        values |= {"error_type": row.error_type, "error": row.error}
+    came = row.completion
+    if came is None:
+        return values
+    values |= {
+        "model": came.model,
+        "text": came.text,
+        "finish_reason": came.finish_reason,
+        "request_id": came.request_id,
+        **_tokens("usage", came.usage),
+    }
+    if came.reasoning:
+        values["reasoning"] = came.reasoning
+    if came.notes:
+        values["notes"] = list(came.notes)
+    if came.wasted is not None:
+        values |= _tokens("wasted", came.wasted)
+    if came.cached:
+        values |= {"cached": True, "stored_at": came.stored_at}
+    return values
+
+
+def _tokens(kind: str, usage: Usage) -> dict[str, Any]:
+    return {
+        f"{kind}_prompt_tokens": usage.prompt_tokens,
+        f"{kind}_completion_tokens": usage.completion_tokens,
+        f"{kind}_cached_tokens": usage.cached_tokens,
+        f"{kind}_reasoning_tokens": usage.reasoning_tokens,
+        f"{kind}_estimated": usage.estimated,
+    }
