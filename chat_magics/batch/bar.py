@@ -27,6 +27,7 @@ class Bar:
 
     def look(self) -> None:
         """Shows how far it is."""
+        self._bar.total = self._totals.to_ask or None
         self._bar.set_postfix_str(described(self._totals), refresh=False)
         self._bar.update(self._totals.done - self._bar.n)
 

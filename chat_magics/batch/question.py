@@ -18,7 +18,7 @@ from .template import Template
 if TYPE_CHECKING:
     from ..conversation import Session
 
-__all__ = ["Asked", "Question", "Wording"]
+__all__ = ["Asked", "Question", "Wording", "ready"]
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,16 @@ class Question:
         first = self.request.asking(prompt)
         return first.model_copy(update={"messages": (*first.messages, said, why)})
 
-    def columns(self, names: Iterable[object]) -> dict[str, Any]:
-        """The labels of the columns that the template names, see `Template.check`."""
-        return self.template.check(names)
+
+def ready(wording: Wording, session: Session, columns: Iterable[object]) -> Question:
+    """The question of a wording to a frame of these columns, at the model that is asked.
+
+    Raises:
+        ChatError: something in it is wrong, or the server cannot tell its models.
+    """
+    session.check_open()
+    session.refresh()
+    # Before the model is looked for: a wrong name of a column needs no server.
+    Question(wording, session, "").template.check(columns)
+    model = wording.model or session.loop.run(session.client.default_model())
+    return Question(wording, session, model)

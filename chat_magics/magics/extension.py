@@ -10,6 +10,7 @@ from .completer import matcher_for
 from .magics import ChatMagics
 from .questions import Question
 from .record_magics import RecordMagics
+from .row_magics import RowMagics
 from .warm_up import WarmUp, wanted
 
 __all__ = ["load", "unload"]
@@ -23,7 +24,7 @@ class _Extension:
     def __init__(self, shell: Any) -> None:
         self.shell = shell
         self.magics = ChatMagics(shell=shell)
-        self.parts = (self.magics, RecordMagics(shell=shell))
+        self.parts = (self.magics, RecordMagics(shell=shell), RowMagics(shell=shell))
         self.replaced = self._others()
         shell.register_magics(*self.parts)
         shell.chat_magics_settings = self.magics.given_here

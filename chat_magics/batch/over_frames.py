@@ -11,7 +11,7 @@ from .bar import Bar
 from .engines import OPENAI_BATCH, Engine
 from .openai_batch import BatchRun
 from .outcome import Outcome
-from .question import Asked, Question, Wording
+from .question import Asked, Wording, ready
 from .result import names_in, of_rows, run_columns
 from .run import How, RowRun, Watching
 from .tables import Table
@@ -160,14 +160,9 @@ class _Rows:
     """A frame, and what is asked of it."""
 
     def __init__(self, data: Any, wording: Wording, session: Session) -> None:
-        session.check_open()
-        session.refresh()
         self._session = session
         self._table = Table(data)
-        # Before the model is looked for: a wrong name of a column needs no server.
-        Question(wording, session, "").columns(self._table.columns)
-        model = wording.model or session.loop.run(session.client.default_model())
-        self._question = Question(wording, session, model)
+        self._question = ready(wording, session, self._table.columns)
         self._names = names_in(self._table.columns, self._question.shape)
         self.asked = self._question.asked(self._values())
 

@@ -1,0 +1,85 @@
+"""Prompts over Parquet, in Python and from a shell."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from chat_magics.batch import ask_file
+from chat_magics.cli import main
+from chat_magics.errors import AuthenticationFailed, InvalidRequest
+from tests.chat_server import Reply, Status
+from tests.rows_samples import PROMPT, answering, frame, rows_session
+
+
+@pytest.fixture
+def files(tmp_path):
+    frame(30).assign(n=range(30)).to_parquet(tmp_path / "in.parquet")
+    return tmp_path / "in.parquet", tmp_path / "out.parquet"
+
+
+def test_a_file_becomes_a_file_with_answers(server, files):
+    server.default = answering(lambda text: text.upper())
+    source, target = files
+    with rows_session(server) as session:
+        ask_file(source, target, PROMPT, session=session, progress=False)
+    out = pd.read_parquet(target)
+    assert list(out["answer"]) == [f"ROW {number}" for number in range(30)]
+    assert list(out["n"]) == list(range(30))
+
+
+def test_several_blocks_are_one_run_and_equal_prompts_are_asked_once(server, files, monkeypatch):
+    monkeypatch.setattr("chat_magics.batch.over_files._BLOCK", 10)
+    source, target = files
+    pd.concat([frame(20), frame(20)]).to_parquet(source)
+    with rows_session(server) as session:
+        given = {"session": session, "progress": False, "concurrency": 1}
+        plan = ask_file(source, target, PROMPT, dry_run=True, **given)
+        assert (plan.rows, plan.distinct, plan.to_ask) == (40, 20, 20)
+        assert not server.posts
+        ask_file(source, target, PROMPT, **given)
+        assert len(session.history.load_conversations(runs=True)) == 1
+    assert len(server.posts) == 20
+    assert list(pd.read_parquet(target)["cached"]) == [False] * 20 + [True] * 20
+
+
+def test_a_run_that_ends_early_writes_nothing_and_is_taken_up(server, files):
+    source, target = files
+    server.script(*[Reply("a")] * 5)
+    server.default = Status(401)
+    with rows_session(server) as session:
+        given = {"session": session, "progress": False, "concurrency": 1}
+        with pytest.raises(AuthenticationFailed, match="the same call asks the rest"):
+            ask_file(source, target, PROMPT, **given)
+        assert not target.exists()
+        server.default = Reply("b")
+        ask_file(source, target, PROMPT, **given)
+    assert list(pd.read_parquet(target)["answer"]) == ["a"] * 5 + ["b"] * 25
+
+
+def test_the_command_asks_and_writes(server, files, tmp_path, monkeypatch, capsys):
+    server.default = answering(lambda text: {"length": len(text)})
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    monkeypatch.setenv("CHAT_MAGICS_MODEL", "m")
+    (tmp_path / "p.md").write_text(PROMPT + "\n")
+    schema = {"type": "object", "properties": {"length": {"type": "integer"}}}
+    (tmp_path / "schema.json").write_text(json.dumps(schema))
+    source, target = map(str, files)
+    line = ["rows", source, target, "--prompt-file", "p.md", "--into", "schema.json"]
+    assert main([*line, "--dry-run"]) == 0
+    assert "30 rows: 30 distinct prompts" in capsys.readouterr().out
+    assert main(line) == 0
+    assert pd.read_parquet(target)["length"].sum() == 10 * 5 + 20 * 6
+    assert server.bodies[0]["messages"][0]["content"].startswith("Classify: row")
+    assert main(line) == 2, "the target is there"
+    assert "out.parquet" in capsys.readouterr().err
+    assert main([*line, "--force"]) == 0
+    assert len(server.posts) == 30
+
+
+def test_a_wrong_column_is_told_before_anything(server, files):
+    with rows_session(server) as session, pytest.raises(InvalidRequest, match="near it: text"):
+        ask_file(*files, "{{txt}}", session=session, progress=False)
+    assert not server.requests
