@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from chat_magics import Session
-from chat_magics.batch import ask, openai_batch, retry
+from chat_magics.batch import ask, ask_file, openai_batch, over_files, retry
 from chat_magics.batch.fetched import BatchRates
 from chat_magics.batch.purse import Rates
 from chat_magics.errors import BudgetReached, ChatError, InvalidRequest, NotFound
@@ -201,6 +201,23 @@ def test_many_rows_go_in_several_batches(
     assert [batch["request_counts"]["total"] for batch in batches.batches.values()] == [100] * 2 + [
         50
     ]
+
+
+def test_rows_of_files_go_by_batches(
+    batches: BatchServer, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(over_files, "BLOCK", 4)
+    data = frame(10).assign(text=lambda each: [*each["text"][:9], None])
+    data.to_parquet(tmp_path / "in.parquet")
+    given: Any = {"engine": "openai-batch", "progress": False, "session": session}
+    plan = ask_file(tmp_path / "in.parquet", tmp_path / "out", PROMPT, dry_run=True, **given)
+    assert (plan.to_ask, batches.batches) == (9, {})
+    ask_file(tmp_path / "in.parquet", tmp_path / "out", PROMPT, **given)
+    out = pd.read_parquet(tmp_path / "out")
+    assert out["answer"].tolist()[:9] == [f"to Classify: row {n}" for n in range(9)]
+    assert out["status"].tolist() == ["complete"] * 9 + ["missing"]
+    counts = [batch["request_counts"]["total"] for batch in batches.batches.values()]
+    assert counts == [4, 4, 1]
 
 
 @pytest.mark.npm

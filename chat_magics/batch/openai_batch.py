@@ -32,10 +32,13 @@ if TYPE_CHECKING:
     from ..client.batch_files import BatchAnswer, BatchFile
     from ..client.batches import Batches
 
-__all__ = ["BatchRun"]
+__all__ = ["BLOCK", "BatchRun"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
 """Seconds between two looks at a batch."""
+
+BLOCK = 50_000
+"""Rows of a file that go out together: what one batch takes."""
 
 _GROUP = 256
 """Answers that are taken together."""
@@ -59,7 +62,7 @@ class BatchRun(RowRun):
         self._away: set[str] = set()
         self._under_way: dict[str, int] = {}
         self._refusals: list[ChatError] = []
-        self._delivered = 0
+        self._ahead = 0
 
     def plan(self, asked: Asked) -> RowsPlan:
         """What would be asked, at half the price."""
@@ -111,6 +114,8 @@ class BatchRun(RowRun):
             for task in waiting:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
+            self._under_way.clear()
+            self._show()
         if self._refusals:
             self.reason = self.reason or self._refusals[0]
 
@@ -191,18 +196,17 @@ class BatchRun(RowRun):
         self._show()
 
     def _show(self) -> None:
-        """As far as the server is, where that is further than what was fetched."""
-        ended = self._delivered + sum(self._under_way.values())
-        self.totals.done = min(ended, self.totals.to_ask)
+        """As far as the server is, which is further than what was fetched."""
+        fetched = self.totals.done - self._ahead
+        self._ahead = min(sum(self._under_way.values()), max(0, self.totals.to_ask - fetched))
+        self.totals.done = fetched + self._ahead
 
     def _fail(self, error: ChatError) -> None:
         self.reason = self.reason or error  # what is paid for stays at the server meanwhile
         self._stop_at_once(error)
 
     def _deliver(self, answers: Sequence[Answer]) -> None:
-        self.totals.done = self._delivered
         super()._deliver(answers)
-        self._delivered = self.totals.done
         self._show()
 
     # What came
