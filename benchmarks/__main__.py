@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from . import app, panel, report, size
+from . import app, panel, report, rows, size
 from .cells import display_growth, first_question, iopub
 from .hits import cache_hit
 from .pairs import Row
@@ -54,8 +54,16 @@ _APP: dict[str, Callable[[Place], list[Row]]] = {
 }
 """Of the served app, which takes minutes, a browser and some 4 GB: measured when asked for."""
 
-_PARTS = {"figures": _FIGURES, "size": _SIZE, "panel": _PANEL, "app": _APP}
-_ALL = _FIGURES | _SIZE | _PANEL | _APP
+_ROWS: dict[str, Callable[[Place], list[Row]]] = {
+    "rows_wall": rows.wall,
+    "rows_cached": rows.cached,
+    "rows_dask": rows.dask,
+    "rows_memory": rows.memory,
+}
+"""Of prompts over rows, of which a million take some twenty minutes: measured when asked for."""
+
+_PARTS = {"figures": _FIGURES, "size": _SIZE, "panel": _PANEL, "app": _APP, "rows": _ROWS}
+_ALL = _FIGURES | _SIZE | _PANEL | _APP | _ROWS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_ALL))
     parts = parser.add_mutually_exclusive_group()
-    for part in ("size", "panel", "app"):
+    for part in ("size", "panel", "app", "rows"):
         help = f"those of {part}: {', '.join(_PARTS[part])}"
         parts.add_argument(f"--{part}", dest="part", action="store_const", const=part, help=help)
     given = parser.parse_args(arguments)

@@ -48,8 +48,12 @@ class Server:
     async def _answer(self, path: bytes, body: bytes, writer: asyncio.StreamWriter) -> None:
         if path.endswith(b"/chat/completions"):
             self._asked += 1
-            prompt = json.loads(body)["messages"][-1]["content"]
-            await _stream(prompt, writer)
+            asked = json.loads(body)
+            prompt = asked["messages"][-1]["content"]
+            if asked.get("stream"):
+                await _stream(prompt, writer)
+            else:
+                await _whole(prompt, writer)
         elif path.endswith(b"/asked"):
             _send_json(writer, {"asked": self._asked})
         else:
@@ -68,6 +72,26 @@ async def _stream(prompt: str, writer: asyncio.StreamWriter) -> None:
     else:
         await _paced(writer, chunks, rate)
     writer.write(ending)
+
+
+async def _whole(prompt: str, writer: asyncio.StreamWriter) -> None:
+    wanted = {name: float(value) for name, value in _WANTED.findall(prompt)}
+    await asyncio.sleep(wanted.get("first", 0))
+    writer.write(_one_body(int(wanted.get("tokens", 20))))
+
+
+@lru_cache
+def _one_body(count: int) -> bytes:
+    message = {"role": "assistant", "content": "".join(tokens(count)), "refusal": None}
+    body = {
+        "id": "chatcmpl-Bench0123456789",
+        "object": "chat.completion",
+        "created": 1790000000,
+        "model": MODEL,
+        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 20, "completion_tokens": count, "total_tokens": 20 + count},
+    }
+    return _json_answer(body)
 
 
 async def _at_once(writer: asyncio.StreamWriter, data: bytes) -> None:
@@ -127,9 +151,13 @@ def _http_chunk(line: bytes) -> bytes:
 
 
 def _send_json(writer: asyncio.StreamWriter, value: object) -> None:
+    writer.write(_json_answer(value))
+
+
+def _json_answer(value: object) -> bytes:
     body = json.dumps(value).encode()
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    writer.write(head % len(body) + body)
+    return head % len(body) + body
 
 
 async def serve() -> None:

@@ -88,7 +88,9 @@ def shell() -> Iterator[Shell]:
 def test_the_python_of_a_page_runs(page: Path, names: dict[str, Any]) -> None:
     for block in _blocks(page, "python"):
         # Blank lines in front, so that a traceback names the line of the page.
-        exec(compile("\n" * block.line + block.text, str(page), "exec"), names)
+        source = "\n" * block.line + block.text
+        # Without our own `annotations` of the future: pydantic would not find what they name.
+        exec(compile(source, str(page), "exec", dont_inherit=True), names)
 
 
 @_pages_with("ipython")

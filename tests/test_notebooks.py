@@ -64,3 +64,14 @@ def test_the_app_shows_the_panel_outside_of_its_server_too(
     cells = ran("app.ipynb", tmp_path, monkeypatch)
     (shown_widget,) = next(cell for cell in cells if cell.source == "show()").outputs
     assert "application/vnd.jupyter.widget-view+json" in shown_widget["data"]
+
+
+def test_the_rows_notebook_shows_a_plan_typed_columns_and_what_was_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    cells = ran("rows.ipynb", tmp_path, monkeypatch)
+    assert "5 rows: 3 distinct prompts, 0 answered before, 3 to ask" in shown(cells, "plan =")
+    assert "text is missing" in shown(cells, 'out[["text"')
+    assert "category" in shown(cells, "out.dtypes")
+    assert "[True, True, False, True, True] 0.0" in shown(cells, "again =")
+    assert "Classify the complaint" in shown(cells, "from chat_magics import Session")

@@ -235,11 +235,12 @@ class ChatClient:
                 return await progress.completion(request, streamed)
 
     def _adaption(self, request: ChatRequest, config: ChatConfig) -> Adaption:
-        modern = config.at_openai or config.host.endswith(".openai.azure.com")
-        return self._adaptions.setdefault(
-            (request.base_url, request.model),
-            Adaption("max_completion_tokens" if modern else "max_tokens"),
-        )
+        place = (request.base_url, request.model)
+        if place not in self._adaptions:
+            modern = config.at_openai or config.host.endswith(".openai.azure.com")
+            name = "max_completion_tokens" if modern else "max_tokens"
+            self._adaptions.setdefault(place, Adaption(name))
+        return self._adaptions[place]
 
     async def models(self, *, fresh: bool = False) -> list[str]:
         """Names of the models that the server lists; asked once a server.

@@ -38,6 +38,7 @@ class _Connected:
 
     transports: dict[_Way, Transport] = field(default_factory=dict)
     demo: DemoServer | None = None
+    last: tuple[ChatConfig, Sourced, Transport] | None = None
 
 
 class Servers:
@@ -59,6 +60,10 @@ class Servers:
         Raises:
             AuthenticationFailed: there is no key for OpenAI. Elsewhere none may be needed.
         """
+        with self._connected.use() as connected:
+            last = connected.last
+        if last is not None and last[0] is config and last[1] is sources:
+            return last[2]  # of rows thousands a second have the same settings
         way = _way(config, sources)
         if way.key is None and config.at_openai:
             raise AuthenticationFailed(
@@ -68,6 +73,7 @@ class Servers:
         with self._connected.use() as connected:
             if way not in connected.transports:
                 connected.transports[way] = self._connect(config, way, connected)
+            connected.last = (config, sources, connected.transports[way])
             return connected.transports[way]
 
     def _connect(self, config: ChatConfig, way: _Way, connected: _Connected) -> Transport:

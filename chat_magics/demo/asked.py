@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..messages import Image, Message, Role
+from .typed import schema_of
 
 __all__ = ["MODELS", "Asked", "Refused", "read_chat", "read_responses"]
 
@@ -66,6 +67,7 @@ class Asked:
         stream: as server-sent events, or as one body.
         include_usage: a stream ends with a chunk of usage.
         max_tokens: the reply is cut after so many; None for no limit.
+        schema: a JSON schema that the reply is to fit; None for text.
     """
 
     model: str
@@ -73,6 +75,7 @@ class Asked:
     stream: bool
     include_usage: bool
     max_tokens: int | None
+    schema: dict[str, Any] | None = None
 
 
 def read_chat(raw: bytes) -> Asked:
@@ -92,6 +95,7 @@ def read_chat(raw: bytes) -> Asked:
         stream=_flag(body, "stream"),
         include_usage=isinstance(options, dict) and options.get("include_usage") is True,
         max_tokens=_limit(body, "max_completion_tokens", "max_tokens"),
+        schema=schema_of(body),
     )
 
 
@@ -114,6 +118,7 @@ def read_responses(raw: bytes) -> Asked:
         stream=_flag(body, "stream"),
         include_usage=True,
         max_tokens=_limit(body, "max_output_tokens"),
+        schema=schema_of(body),
     )
 
 

@@ -20,6 +20,7 @@ from tornado.web import Application, HTTPError, RequestHandler
 from .asked import MODELS, Asked, Refused, read_chat, read_responses
 from .replies import answer, fault, tokens
 from .shapes import ChatShape, Finish, ResponsesShape, Shape
+from .typed import typed_answer
 
 __all__ = ["Activity", "application"]
 
@@ -173,7 +174,10 @@ class _Talk(_Handler):
             self._activity.replies -= 1
 
     async def _reply(self, asked: Asked, *, cut: bool) -> None:
-        pieces = tokens(answer(asked.messages))
+        if asked.schema is None:
+            pieces = tokens(answer(asked.messages))
+        else:
+            pieces = tokens(typed_answer(asked.schema, asked.messages[-1].content))
         finish: Finish = "stop"
         if asked.max_tokens is not None and len(pieces) > asked.max_tokens:
             pieces, finish = pieces[: asked.max_tokens], "length"

@@ -14,14 +14,13 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, insert, select, update
 
 from chat_magics.errors import InvalidRequest, NotFound
-from chat_magics.history.exchange import ConversationRecord, Exchange, PathMoved, now
+from chat_magics.history.exchange import RUN, ConversationRecord, Exchange, PathMoved, now
 from chat_magics.history.expressions import owned_by
 from chat_magics.history.given import text_given
 from chat_magics.history.schema import conversations as table
 from chat_magics.history.schema import removed
 
 __all__ = [
-    "RUN",
     "add",
     "by_ref",
     "change",
@@ -36,9 +35,6 @@ __all__ = [
     "touch",
     "usable_name",
 ]
-
-RUN = "rows"
-"""The origin of a run over the rows of a frame; those of notebooks are hashes."""
 
 TITLE_CHARS = 60
 NAME_CHARS = 100

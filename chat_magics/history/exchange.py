@@ -14,6 +14,7 @@ from chat_magics.history.attachment_info import AttachmentInfo
 from chat_magics.messages import Usage
 
 __all__ = [
+    "RUN",
     "ConversationRecord",
     "Exchange",
     "PathMoved",
@@ -23,6 +24,9 @@ __all__ = [
     "new_id",
     "now",
 ]
+
+RUN = "rows"
+"""The origin of a run over the rows of a frame; those of notebooks are hashes."""
 
 Status = Literal["streaming", "complete", "stopped", "interrupted", "error"]
 Surface = Literal["cell", "panel", "batch", "app", "python"]
@@ -200,6 +204,11 @@ class ConversationRecord(_Value):
     path: tuple[str, ...] = ()
     origin: str = ""
     tags: tuple[str, ...] = ()
+
+    @property
+    def is_run(self) -> bool:
+        """True where it holds the rows of a frame, none of which is the context of another."""
+        return self.origin == RUN
 
 
 class PathMoved(StoreError):

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from chat_magics.history import asked_rows, conversations, exchanges
 from chat_magics.history.asked_rows import RowAnswer, RowAsked, RowEnded
-from chat_magics.history.exchange import ConversationRecord, Exchange, now
+from chat_magics.history.exchange import RUN, ConversationRecord, Exchange, now
 from chat_magics.history.resilient import ResilientStore
 
 __all__ = ["RowKeeping"]
@@ -39,7 +39,7 @@ class RowKeeping:
         Args:
             title: what it is shown as; as a rule the template. It is cut to 60 characters.
         """
-        record = conversations.new_record(self.owner, None, conversations.RUN)
+        record = conversations.new_record(self.owner, None, RUN)
         record = record.model_copy(update={"title": conversations.title_of(title)})
         self._store.write(lambda connection: conversations.add(connection, record))
         self._runs[record.id] = record

@@ -111,7 +111,9 @@ class Shelf(VBox):
         except ChatError:
             return titled  # nothing that could stand in a text, such as `*`
         have = {record.id for record in titled}
-        return titled + [history.conversation(id) for id in said if id not in have]
+        found = [history.conversation(id) for id in said if id not in have]
+        # Nobody goes on talking in a run over the rows of a frame.
+        return titled + [record for record in found if not record.is_run]
 
     def _chosen(self) -> None:
         if self._listing:
