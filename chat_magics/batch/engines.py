@@ -18,10 +18,13 @@ from .sending import Block, Here, Sender, Sent, There, send_here
 if TYPE_CHECKING:
     from .pace import Pace
 
-__all__ = ["Engine", "check_engine", "opened", "send_block"]
+__all__ = ["OPENAI_BATCH", "Engine", "check_engine", "opened", "send_block"]
 
 Engine = Executor | str | None
-"""None for the loop of the client, an Executor, or `dask://HOST:PORT`."""
+"""None for the loop of the client, an Executor, `dask://HOST:PORT`, or `openai-batch`."""
+
+OPENAI_BATCH = "openai-batch"
+"""The name of the engine that has OpenAI's Batch API answer, see `BatchRun`."""
 
 _DASK = "dask://"
 _CONNECT_SECONDS = 10
@@ -54,12 +57,12 @@ def check_engine(engine: Engine) -> None:
         Traceback (most recent call last):
         chat_magics.errors.InvalidRequest: engine 'spark' is none: ...
     """
-    if engine is None or isinstance(engine, Executor):
+    if engine in (None, OPENAI_BATCH) or isinstance(engine, Executor):
         return
     if not isinstance(engine, str) or not engine.removeprefix(_DASK) or _DASK not in engine:
         raise InvalidRequest(
             f"engine {engine!r} is none: give an Executor of concurrent.futures, or the address "
-            "of a Dask scheduler, dask://HOST:8786"
+            "of a Dask scheduler, dask://HOST:8786, or openai-batch"
         )
 
 
@@ -80,7 +83,7 @@ def opened(
         ConnectionFailed: no scheduler answers.
         InvalidRequest: Dask is not installed.
     """
-    if engine is None:
+    if engine in (None, OPENAI_BATCH):  # of a batch, what is asked once more goes out from here
         yield Here(client, pace.told)
         return
     block = max(1, min(_LARGEST_BLOCK, concurrency // _BLOCKS_AT_A_TIME))

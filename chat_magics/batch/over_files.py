@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..conversation import Session, api_options
 from ..errors import ChatError
 from .bar import Bar
-from .engines import Engine
+from .engines import OPENAI_BATCH, Engine
+from .openai_batch import BLOCK, BatchRun
 from .parquet_parts import whole_parquet
 from .parquet_rows import ParquetRows
 from .plan import RowsPlan, planned
@@ -70,7 +71,7 @@ def ask_file(
         max_cost: see `ask`; to know the price, all rows are looked at before the first is asked.
         dry_run: see `ask`.
         refresh: see `ask`.
-        engine: see `ask`.
+        engine: see `ask`; by `openai-batch` 50,000 rows go out, and the next when they are back.
         force: replace a target that is there.
         progress: see `ask`.
         session: see `ask`.
@@ -86,9 +87,13 @@ def ask_file(
     session = session or Session.current()
     wording = Wording(prompt, into, model, system, api_options(options), name)
     rows = ParquetRows(source)
-    file = _File(rows, ready(wording, session, rows.columns), concurrency)
+    by_batch = engine == OPENAI_BATCH
+    block = BLOCK if by_batch else max(_BLOCK, 64 * concurrency)
+    file = _File(rows, ready(wording, session, rows.columns), block)
     how = How(concurrency, max_cost, refresh, engine=engine)
-    run = RowRun(session, file.question, how, Bar() if progress else None)
+    run = (BatchRun if by_batch else RowRun)(
+        session, file.question, how, Bar() if progress else None
+    )
     plan = file.plan(run) if dry_run or max_cost is not None else None
     if plan is not None:
         plan.check(max_cost)
@@ -102,11 +107,11 @@ def ask_file(
 class _File:
     """A dataset, and what is asked of it."""
 
-    def __init__(self, rows: ParquetRows, question: Question, concurrency: int) -> None:
+    def __init__(self, rows: ParquetRows, question: Question, block: int) -> None:
         self.question = question
         self._rows = rows
         self._names = names_in(rows.columns, question.shape)
-        self._block = max(_BLOCK, 64 * concurrency)
+        self._block = block
 
     def _asked(self, table: Table) -> Asked:
         columns = self.question.template.columns

@@ -8,7 +8,8 @@ from typing import Any
 from ..conversation import Session, api_options
 from ..errors import InvalidRequest
 from .bar import Bar
-from .engines import Engine
+from .engines import OPENAI_BATCH, Engine
+from .openai_batch import BatchRun
 from .outcome import Outcome
 from .question import Asked, Wording, ready
 from .result import names_in, of_rows, run_columns
@@ -65,7 +66,9 @@ def ask(
         refresh: ask what was answered before as well.
         engine: where requests are sent from: None for this process, an Executor of
             `concurrent.futures`, or `dask://HOST:8786`. The key never travels: workers in other
-            processes find theirs in their own environment.
+            processes find theirs in their own environment. `openai-batch` has OpenAI's Batch API
+            answer, at half the price and within a day; an interrupt, or the end of this process,
+            leaves the batches at work, and the same call takes up what came.
         progress: show a bar.
         session: the shell's by default.
 
@@ -172,7 +175,8 @@ class _Rows:
         return values
 
     def run(self, how: How, watching: Watching | None) -> RowRun:
-        return RowRun(self._session, self._question, how, watching)
+        kind = BatchRun if how.engine == OPENAI_BATCH else RowRun
+        return kind(self._session, self._question, how, watching)
 
     def only(self, keys: frozenset[str]) -> Asked:
         prompts = {key: text for key, text in self.asked.prompts.items() if key in keys}

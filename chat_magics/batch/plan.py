@@ -35,6 +35,7 @@ class RowsPlan:
         tokens_in: estimated tokens of the prompts that are left.
         tokens_out: the same of their replies: the limit where one is set, else a guess.
         price: US dollars for both; None where the price is unknown.
+        note: how it would be asked, where that is worth a word.
 
     Example:
         >>> plan = RowsPlan("demo", "demo", 3, 1, 0, 2, 1, 40, 200, 0.0)
@@ -54,6 +55,7 @@ class RowsPlan:
     tokens_in: int
     tokens_out: int
     price: float | None
+    note: str = ""
 
     @property
     def to_ask(self) -> int:
@@ -99,7 +101,8 @@ class RowsPlan:
         if self.refused:
             line += f"; {_count(self.refused, 'prompt')} cannot be sent"
         tokens = f"about {self.tokens_in:,} tokens out and {self.tokens_out:,} back"
-        return f"{line}\n{tokens}, {format_cost(self.price)}: {self.model} at {self.base_url}"
+        where = f"{self.model} at {self.base_url}{f', {self.note}' if self.note else ''}"
+        return f"{line}\n{tokens}, {format_cost(self.price)}: {where}"
 
 
 def planned(

@@ -16,7 +16,8 @@ TYPES: dict[str, Any] = {"text": None, "bool": bool, "int": int, "float": float}
 _PLAIN = {
     "--model": "the model that is asked",
     "--system": "the system prompt",
-    "--engine": "dask://HOST:8786: send from the workers of that cluster",
+    "--engine": "dask://HOST:8786: send from the workers of that cluster; openai-batch: by "
+    "OpenAI's Batch API, at half the price and within a day",
 }
 _SWITCHES = {
     "--dry-run": "tell what would be asked, and its price",

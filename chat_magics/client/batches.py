@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -85,13 +86,8 @@ class Batches:
         Raises:
             ChatError: the server does not take it; see the tree in `chat_magics.errors`.
         """
-        try:
+        with self._expected_there():
             uploaded = await self._retried(lambda api: api.upload(file), emit)
-        except NotFound as error:
-            error.restate(
-                f"{self._config.host} has no Files and Batches API: choose another engine"
-            )
-            raise
         tried = False
 
         async def create(api: BatchApi) -> Batch:
@@ -214,7 +210,8 @@ class Batches:
         async def gather(api: BatchApi) -> list[Batch]:
             return [each async for each in api.all()]
 
-        batches = await self._retried(gather, emit)
+        with self._expected_there():
+            batches = await self._retried(gather, emit)
         return [batch for batch in batches if label is None or batch.label == label]
 
     async def remove_files(self, batch: Batch, emit: Emit = ignored) -> None:
@@ -233,6 +230,15 @@ class Batches:
 
     def _transport(self) -> Transport:
         return self._servers.transport(self._config, self._sources)
+
+    @contextmanager
+    def _expected_there(self) -> Iterator[None]:
+        try:
+            yield
+        except NotFound as error:
+            host = self._config.host
+            error.restate(f"{host} has no Files and Batches API: choose another engine")
+            raise
 
     def _api(self) -> BatchApi:
         return BatchApi(self._transport())

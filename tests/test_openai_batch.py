@@ -1,0 +1,229 @@
+"""`engine="openai-batch"`: submitted, left, taken up by another call, half the price."""
+
+from __future__ import annotations
+
+import _thread
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import pytest
+
+from chat_magics import Session
+from chat_magics.batch import ask, ask_file, openai_batch, over_files, retry
+from chat_magics.batch.fetched import BatchRates
+from chat_magics.batch.purse import Rates
+from chat_magics.errors import BudgetReached, ChatError, InvalidRequest, NotFound
+from chat_magics.messages import Usage
+from tests.aimock import aimock
+from tests.batch_server import BatchServer
+from tests.chat_server import ChatServer, Reply, Status
+from tests.rows_samples import PROMPT, answering, frame, rows_session
+
+FIXTURE = {"match": {"userMessage": "Hello"}, "response": {"content": "unused"}}
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai_batch, "FIRST_PAUSE", 0.01)
+
+
+@pytest.fixture
+def session(server: ChatServer) -> Iterator[Session]:
+    with rows_session(server) as opened:
+        yield opened
+
+
+@pytest.fixture
+def batches(server: ChatServer) -> BatchServer:
+    return BatchServer(server)
+
+
+def asked(data: Any, session: Session, into: Any = None, **how: Any) -> Any:
+    given = {"engine": "openai-batch", "progress": False, **how}
+    return ask(data, PROMPT, into, session=session, **given)
+
+
+def told(session: Session) -> list[str]:
+    said: list[str] = session.told  # type: ignore[attr-defined]
+    return said
+
+
+def chats(server: ChatServer) -> int:
+    return sum(post.path == "/v1/chat/completions" for post in server.posts)
+
+
+def test_rows_are_answered_by_one_batch_and_never_again(
+    server: ChatServer, batches: BatchServer, session: Session
+) -> None:
+    batches.reply = answering(lambda text: f"about {text}")
+    data = pd.DataFrame({"text": ["a", "b", "a", None]}, index=[5, 5, 6, 7])
+    out = asked(data, session)
+    assert out["answer"].tolist() == ["about a", "about b", "about a", pd.NA]
+    assert out["status"].tolist() == ["complete"] * 3 + ["missing"]
+    assert out["cached"].tolist() == [False, False, True, False]
+    assert out.index.tolist() == [5, 5, 6, 7]
+    assert (len(batches.batches), chats(server)) == (1, 0)
+    again = asked(data, session)
+    assert again["cached"].tolist()[:3] == [True, True, True]
+    assert again["answer"].equals(out["answer"])
+    assert len(batches.batches) == 1
+    assert ask(data, PROMPT, session=session, progress=False)["cached"].tolist()[:3] == [True] * 3
+
+
+def test_half_of_the_price_is_planned(server: ChatServer) -> None:
+    at_openai = {"base_url": "https://api.openai.com/v1", "model": "gpt-4o-mini"}
+    with rows_session(server, **at_openai) as session:
+        full = asked(frame(4), session, dry_run=True, engine=None)
+        half = asked(frame(4), session, dry_run=True)
+        assert half.price == full.price / 2 > 0
+        assert str(half).endswith("by the Batch API, at half the price, within a day")
+        with pytest.raises(BudgetReached, match="4 prompts would cost"):
+            asked(frame(4), session, max_cost=half.price * 0.9)
+
+
+def test_half_of_the_price_is_paid_and_all_of_what_is_asked_once_more() -> None:
+    at = "https://api.openai.com/v1", "gpt-4o-mini"
+    one, other = Usage(prompt_tokens=1_000_000), Usage(completion_tokens=1_000_000)
+    full, half = Rates(*at), BatchRates(*at)
+    dear, cheap = full.cost(None, other), full.cost(None, one)
+    assert dear is not None
+    assert cheap is not None
+    assert half.cost(None, one, None) == cheap / 2
+    assert half.cost(None, other, one) == dear + cheap / 2
+    assert BatchRates("http://127.0.0.1", "nobody's").cost(None, one) is None
+
+
+def test_what_does_not_fit_is_asked_once_more_at_once(
+    server: ChatServer, batches: BatchServer, session: Session
+) -> None:
+    batches.reply = answering(lambda text: "low" if text == "row 0" else "who knows")
+    server.default = answering(lambda text: '{"answer": "high"}')
+    out = asked(frame(3), session, Literal["low", "high"])
+    assert out["answer"].tolist() == ["low", "high", "high"]
+    assert out["attempts"].tolist() == [1, 2, 2]
+    assert chats(server) == 2
+    assert "does not fit" in server.bodies[-1]["messages"][-1]["content"]
+
+
+def test_an_interrupt_leaves_the_batch_and_the_same_call_takes_it_up(
+    server: ChatServer, batches: BatchServer, home: Path
+) -> None:
+    batches.polls = 10**9
+    with rows_session(server) as session:
+
+        def interrupt() -> None:
+            server.until(lambda: any(batch["seen"] for batch in batches.batches.values()))
+            _thread.interrupt_main()
+
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(ChatError, match="the batch goes on at the server"):
+            asked(frame(3), session)
+    assert [batch["status"] for batch in batches.batches.values()] == ["in_progress"]
+    batches.polls = 0
+    with rows_session(server) as later:
+        out = asked(frame(4), later)  # one row is new
+        assert out["status"].tolist() == ["complete"] * 4
+        assert len(batches.batches) == 2
+        assert [batch["request_counts"]["total"] for batch in batches.batches.values()] == [3, 1]
+
+
+def test_a_batch_that_ended_meanwhile_is_fetched_and_not_asked_again(
+    server: ChatServer, batches: BatchServer, home: Path, tmp_path: Path
+) -> None:
+    with rows_session(server) as session:
+        asked(frame(3), session)
+    (home / "history.db").unlink()
+    for name in ("history.db-wal", "history.db-shm"):
+        (home / name).unlink(missing_ok=True)
+    with rows_session(server) as later:  # as another machine would
+        out = asked(frame(3), later)
+        assert out["status"].tolist() == ["complete"] * 3
+        assert len(batches.batches) == 1
+        assert asked(frame(3), later, refresh=True)["status"].tolist() == ["complete"] * 3
+        assert len(batches.batches) == 2
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_of_an_expired_batch_the_answers_are_kept_and_the_rest_is_asked_by_the_same_call(
+    server: ChatServer, batches: BatchServer, session: Session, named: bool
+) -> None:
+    batches.outcome, batches.answered, batches.told = "expired", 2, named
+    data = frame(3)
+    out = asked(data, session)
+    assert out["status"].tolist() == ["complete", "complete", "error"]
+    assert "before" in out["error"].iloc[2]
+    batches.outcome, batches.answered = "completed", None
+    mended = retry(data, out, PROMPT, engine="openai-batch", session=session, progress=False)
+    assert mended["status"].tolist() == ["complete"] * 3
+    assert [batch["request_counts"]["total"] for batch in batches.batches.values()] == [3, 1]
+
+
+def test_a_row_that_fails_has_its_error(batches: BatchServer, session: Session) -> None:
+    def reply(request: Any) -> Reply | Status:
+        return Status(429) if "row 1" in request.last else Reply("fine")
+
+    batches.reply = reply
+    out = asked(frame(3), session)
+    assert out["status"].tolist() == ["complete", "error", "complete"]
+    assert "429" in out["error"].iloc[1]
+    batches.reply = lambda _: Reply("fine")
+    assert asked(frame(3), session)["status"].tolist() == ["complete"] * 3
+    assert len(batches.batches) == 2
+
+
+def test_a_batch_that_is_refused_ends_the_run_with_the_reason(
+    batches: BatchServer, session: Session
+) -> None:
+    batches.outcome = "failed"
+    with pytest.raises(InvalidRequest, match="refused the batch batch_0: line 3"):
+        asked(frame(3), session)
+
+
+def test_a_server_without_the_api_is_told(server: ChatServer, session: Session) -> None:
+    with pytest.raises(NotFound, match="has no Files and Batches API"):
+        asked(frame(3), session)
+    with pytest.raises(InvalidRequest, match="engine 'openai' is none"):
+        asked(frame(3), session, engine="openai")
+
+
+def test_many_rows_go_in_several_batches(
+    batches: BatchServer, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chat_magics.client import batch_files
+
+    limits = {"most_requests": 100, "most_bytes": 10**9}
+    monkeypatch.setattr(batch_files.request_files, "__kwdefaults__", limits)
+    out = asked(frame(250), session)
+    assert out["answer"].tolist() == [f"to Classify: row {n}" for n in range(250)]
+    assert [batch["request_counts"]["total"] for batch in batches.batches.values()] == [100] * 2 + [
+        50
+    ]
+
+
+def test_rows_of_files_go_by_batches(
+    batches: BatchServer, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(over_files, "BLOCK", 4)
+    data = frame(10).assign(text=lambda each: [*each["text"][:9], None])
+    data.to_parquet(tmp_path / "in.parquet")
+    given: Any = {"engine": "openai-batch", "progress": False, "session": session}
+    plan = ask_file(tmp_path / "in.parquet", tmp_path / "out", PROMPT, dry_run=True, **given)
+    assert (plan.to_ask, batches.batches) == (9, {})
+    ask_file(tmp_path / "in.parquet", tmp_path / "out", PROMPT, **given)
+    out = pd.read_parquet(tmp_path / "out")
+    assert out["answer"].tolist()[:9] == [f"to Classify: row {n}" for n in range(9)]
+    assert out["status"].tolist() == ["complete"] * 9 + ["missing"]
+    counts = [batch["request_counts"]["total"] for batch in batches.batches.values()]
+    assert counts == [4, 4, 1]
+
+
+@pytest.mark.npm
+def test_a_server_that_others_wrote_answers_rows(tmp_path: Path) -> None:
+    with aimock(tmp_path, FIXTURE) as server:
+        session = Session({"base_url": server.url, "model": "gpt-4o-mini", "api_key": "sk-test"})
+        out = asked(frame(30), session)
+        session.close()
+    assert out["answer"].tolist() == ["Mock batch completion"] * 30
