@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ _CONNECT_SECONDS = 10
 _BLOCKS_AT_A_TIME = 4
 """Tasks that the requests under way are spread over, at least."""
 _LARGEST_BLOCK = 16
+_AHEAD = 2
+"""Dask's way back and forth takes some 10 ms; meanwhile a worker has other blocks."""
 _SETTINGS = (
     "base_url",
     "api",
@@ -90,13 +92,15 @@ def opened(
     if isinstance(engine, ThreadPoolExecutor):  # whose threads know this client, and its key
         yield There(engine, partial(_send_by, client), block)
         return
-    settings = {name: getattr(config, name) for name in _SETTINGS}
-    task = partial(send_block, tuple(sorted(settings.items())))
+    settings = tuple((name, getattr(config, name)) for name in _SETTINGS)
     if isinstance(engine, Executor):
-        yield There(engine, task, block)
+        yield There(engine, partial(send_block, settings, None), block)
         return
-    with _dask(engine) as executor:
-        yield There(executor, task, block)
+    with _dask(engine) as cluster:
+        workers = max(1, len(cluster.scheduler_info(n_workers=-1)["workers"]))
+        share = max(1, concurrency // workers)
+        task = partial(send_block, settings, share)
+        yield There(cluster.get_executor(pure=False), task, min(block, share), ahead=_AHEAD)
 
 
 @contextmanager
@@ -113,35 +117,48 @@ def _dask(address: str) -> Iterator[Any]:
     except (OSError, TimeoutError, asyncio.TimeoutError):
         raise ConnectionFailed(f"no Dask scheduler answers at {place}") from None
     try:
-        yield cluster.get_executor(pure=False)
+        yield cluster
     finally:
         cluster.close(timeout=_CONNECT_SECONDS)
 
 
-def send_block(settings: tuple[tuple[str, Any], ...], block: Block) -> list[Sent]:
-    """Sends the requests of a block, all at a time; runs in a worker.
+Settings = tuple[tuple[str, Any], ...]
+
+
+def send_block(settings: Settings, at_once: int | None, block: Block) -> list[Sent]:
+    """Sends the requests of a block; runs in a worker.
 
     Args:
         settings: of the client, as names and values; the key is found here, by the same rules as
             anywhere: it must be in this process's environment, and may go where it may there.
+        at_once: requests under way at a time in this process, over all its blocks; None for any.
         block: requests, each with whether it is patient.
     """
-    return _send_by(_client(settings), block)
+    gate = _gate(settings, at_once) if at_once else nullcontext()
+    return _send_by(_client(settings), block, gate)
 
 
-def _send_by(client: ChatClient, block: Block) -> list[Sent]:
+Gate = AbstractAsyncContextManager[None]
+
+
+def _send_by(client: ChatClient, block: Block, gate: Gate | None = None) -> list[Sent]:
+    async def one(request: ChatRequest, patient: bool) -> Sent:
+        async with gate or nullcontext():
+            return await send_here(client, request, patient)
+
     async def all_of_them() -> list[Sent]:
-        return await asyncio.gather(*(_send(client, *each) for each in block))
+        return await asyncio.gather(*(one(*each) for each in block))
 
     return client.loop.run(all_of_them())
 
 
-async def _send(client: ChatClient, request: ChatRequest, patient: bool) -> Sent:
-    return await send_here(client, request, patient)
+@cache
+def _gate(_: Settings, at_once: int) -> Gate:
+    return asyncio.Semaphore(at_once)
 
 
 @cache
-def _client(settings: tuple[tuple[str, Any], ...]) -> ChatClient:
+def _client(settings: Settings) -> ChatClient:
     """The client of a worker; one for all its tasks, so that connections are used again."""
     given: Mapping[str, Any] = dict(settings)
     own = resolve_sourced()[0]

@@ -54,6 +54,11 @@ class Pace:
         self._tokens = self._rate * _BURST_SECONDS
         self._refilled: float | None = None
 
+    def widen(self, times: int) -> None:
+        """Lets so many times as many out, before the first."""
+        self._most *= times
+        self._width *= times
+
     @property
     def window(self) -> int:
         """Requests that may be under way at a time now."""

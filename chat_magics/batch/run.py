@@ -217,6 +217,7 @@ class RowRun:
             self._sender = ending.enter_context(
                 opened(how.engine, session.client, session.config, how.concurrency, self._pace)
             )
+            self._pace.widen(self._sender.ahead)
             self._purse = Purse(how.max_cost, session.budget, self._spent_today(), plan.typical)
             self.id = session.store_now(lambda history: history.begin_run(title)).id
             ending.callback(self._note_end, self.id)
@@ -306,7 +307,8 @@ class RowRun:
         keeper.start()
         try:
             if self.reason is None:
-                await self._work.run(min(self._how.concurrency, len(jobs)))
+                most = self._how.concurrency * self._sender.ahead
+                await self._work.run(min(most, len(jobs)))
         finally:
             self.reason = self.reason or self._work.reason
             await keeper.close()

@@ -32,7 +32,13 @@ class Sent(NamedTuple):
 
 
 class Sender(Protocol):
-    """Sends requests; belongs to one event loop."""
+    """Sends requests; belongs to one event loop.
+
+    Of `ahead` times as many as may be under way it takes at once: what waits where it is sent from
+    is sent without a way back and forth.
+    """
+
+    ahead: int
 
     async def send(self, request: ChatRequest, *, patient: bool = False) -> Sent:
         """What came of the request; a failure is given, not raised.
@@ -73,6 +79,8 @@ class Here:
         on_headers: told the headers of each answer.
     """
 
+    ahead = 1
+
     def __init__(
         self, client: ChatClient, on_headers: Callable[[Mapping[str, str]], None] | None = None
     ) -> None:
@@ -103,9 +111,13 @@ class There:
         executor: runs tasks.
         task: sends the requests of a block, each with its `patient`, and gives a Sent for each.
         block: requests of a task, at most.
+        ahead: so many times what may be under way is handed over; the task holds back the rest.
     """
 
-    def __init__(self, executor: Executor, task: Callable[[Block], list[Sent]], block: int) -> None:
+    def __init__(
+        self, executor: Executor, task: Callable[[Block], list[Sent]], block: int, ahead: int = 1
+    ) -> None:
+        self.ahead = ahead
         self._executor = executor
         self._task = task
         self._block = block
