@@ -36,7 +36,7 @@ __all__ = [
     "unload_ipython_extension",
 ]
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 _HOMES = {
     "ChatClient": "client",

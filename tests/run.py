@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -113,6 +114,8 @@ def pytest(python: str, *arguments: str) -> bool:
 
 def main() -> int:
     """Runs the tests; the exit status."""
+    # A shell has what it starts in the background ignore interrupts, those of tests among them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="all Pythons, and the slow tests")
     everything = parser.parse_args().all

@@ -46,6 +46,8 @@ class Fetched:
         at_a_time: how many of them.
     """
 
+    ahead = 1
+
     def __init__(self, sender: Sender, at_a_time: int) -> None:
         self._sender = sender
         self._free = asyncio.Semaphore(at_a_time)
