@@ -121,7 +121,7 @@ def test_when_the_scheduler_is_killed_the_rest_is_asked_later(server, cluster):
         thread.join(120)
         assert not thread.is_alive()
         complete = int(done[0]["status"].eq("complete").sum())
-        assert complete >= 28, "those that were answered before"
+        assert complete >= 22, "those that were answered before"
         server.default = Reply("later")
         again = asked(frame(60), session, None)
         assert int(again["cached"].sum()) == complete

@@ -110,12 +110,14 @@ def test_the_window_halves_once_for_those_that_were_out_together_and_widens_slow
             pace.refused(moment, 0.0)
             pace.left()
         halved = pace.window
-        for _ in range(8):
-            pace.left() if pace.running else None
+        for _ in range(9):  # a window of answers, and one
             pace.answered()
-        return halved, pace.window
+        widened = pace.window
+        for _ in range(1_000):
+            pace.answered()
+        return halved, widened, pace.window
 
-    assert asyncio.run(widths()) == (8, 8 + 0)
+    assert asyncio.run(widths()) == (8, 9, 16)
 
 
 def test_an_interrupt_keeps_what_was_answered(server):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..pricing import format_cost
+from .how import Totals
 from .plan import RowsPlan
-from .run import Totals
 
 __all__ = ["Bar", "described"]
 

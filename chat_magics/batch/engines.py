@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
-from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..client import ChatClient
 from ..config import ChatConfig, resolve_sourced
 from ..errors import ConnectionFailed, InvalidRequest
 from ..messages import ChatRequest
+from ..private_files import PerProcess
 from .sending import Block, Here, Sender, Sent, There, send_here
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def opened(
         workers = max(1, len(cluster.scheduler_info(n_workers=-1)["workers"]))
         share = max(1, concurrency // workers)
         task = partial(send_block, settings, share)
-        yield There(cluster.get_executor(pure=False), task, min(block, share), ahead=_AHEAD)
+        block = min(_LARGEST_BLOCK, share)  # each task costs some 3 ms, and there are others ahead
+        yield There(cluster.get_executor(pure=False), task, block, ahead=_AHEAD)
 
 
 @contextmanager
@@ -134,8 +136,8 @@ def send_block(settings: Settings, at_once: int | None, block: Block) -> list[Se
         at_once: requests under way at a time in this process, over all its blocks; None for any.
         block: requests, each with whether it is patient.
     """
-    gate = _gate(settings, at_once) if at_once else nullcontext()
-    return _send_by(_client(settings), block, gate)
+    worker = _worker(settings, at_once)
+    return _send_by(worker.client, block, worker.gate)
 
 
 Gate = AbstractAsyncContextManager[None]
@@ -152,15 +154,24 @@ def _send_by(client: ChatClient, block: Block, gate: Gate | None = None) -> list
     return client.loop.run(all_of_them())
 
 
-@cache
-def _gate(_: Settings, at_once: int) -> Gate:
-    return asyncio.Semaphore(at_once)
+class _Worker(NamedTuple):
+    """What a worker sends with, for all its tasks: so connections are used again."""
+
+    client: ChatClient
+    gate: Gate
 
 
-@cache
-def _client(settings: Settings) -> ChatClient:
-    """The client of a worker; one for all its tasks, so that connections are used again."""
-    given: Mapping[str, Any] = dict(settings)
-    own = resolve_sourced()[0]
-    # What the environment here says already comes from there, and so does the key that may go.
-    return ChatClient(*resolve_sourced({n: v for n, v in given.items() if v != getattr(own, n)}))
+_workers: PerProcess[dict[tuple[Settings, int | None], _Worker]] = PerProcess(dict)
+"""Of this process; its tasks run on several threads, and must find the same one."""
+
+
+def _worker(settings: Settings, at_once: int | None) -> _Worker:
+    with _workers.use() as made:
+        if (settings, at_once) not in made:
+            given: Mapping[str, Any] = dict(settings)
+            own = resolve_sourced()[0]
+            # What the environment here says comes from there, as does the key that may go there.
+            asked = {name: value for name, value in given.items() if value != getattr(own, name)}
+            gate = asyncio.Semaphore(at_once) if at_once else nullcontext()
+            made[settings, at_once] = _Worker(ChatClient(*resolve_sourced(asked)), gate)
+        return made[settings, at_once]

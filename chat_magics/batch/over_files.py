@@ -11,13 +11,14 @@ from ..conversation import Session, api_options
 from ..errors import ChatError
 from .bar import Bar
 from .engines import OPENAI_BATCH, Engine
+from .how import How
 from .openai_batch import BLOCK, BatchRun
 from .parquet_parts import whole_parquet
 from .parquet_rows import ParquetRows
 from .plan import RowsPlan, planned
 from .question import Asked, Question, Wording, ready
 from .result import names_in, of_rows, run_columns
-from .run import How, RowRun
+from .run import RowRun
 from .tables import Table
 from .template import texts
 

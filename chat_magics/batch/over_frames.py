@@ -9,11 +9,12 @@ from ..conversation import Session, api_options
 from ..errors import InvalidRequest
 from .bar import Bar
 from .engines import OPENAI_BATCH, Engine
+from .how import How, Watching
 from .openai_batch import BatchRun
 from .outcome import Outcome
 from .question import Asked, Wording, ready
 from .result import names_in, of_rows, run_columns
-from .run import How, RowRun, Watching
+from .run import RowRun
 from .tables import Table
 from .template import texts
 
