@@ -211,7 +211,10 @@ def _from_keyring(host: str) -> str | None:
     try:
         return keyring.get_password(KEYRING_SERVICE, host)
     except KeyringError as error:
-        raise ConfigError(f"the system keyring cannot be read ({type(error).__name__})") from None
+        raise ConfigError(
+            f"the system keyring cannot be read ({type(error).__name__}): "
+            "turn the setting keyring off, and set OPENAI_API_KEY"
+        ) from None
 
 
 def save_key(host: str, key: str) -> None:
