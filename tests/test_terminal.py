@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +37,9 @@ def terminal(server: ChatServer) -> Iterator[pexpect.spawn]:
     child.expect_exact("In [2]: ")
     yield child
     server.release()
-    child.close(force=True)
+    child.kill(signal.SIGKILL)
+    child.wait()
+    child.close()
 
 
 def test_text_comes_as_it_is_written_and_then_the_line(terminal: pexpect.spawn, server: ChatServer):

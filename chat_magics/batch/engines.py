@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,7 +14,7 @@ from ..config import ChatConfig, resolve_sourced
 from ..errors import ConnectionFailed, InvalidRequest
 from ..messages import ChatRequest
 from ..private_files import PerProcess
-from .sending import Block, Here, Sender, Sent, There, send_here
+from .sending import Block, Here, Sender, Sent, Task, There, send_here
 
 if TYPE_CHECKING:
     from .pace import Pace
@@ -102,7 +102,34 @@ def opened(
         share = max(1, concurrency // workers)
         task = partial(send_block, settings, share)
         block = min(_LARGEST_BLOCK, share)  # each task costs some 3 ms, and there are others ahead
-        yield There(cluster.get_executor(pure=False), task, block, ahead=_AHEAD)
+        yield There(_Cluster(cluster), task, block, ahead=_AHEAD)
+
+
+class _Cluster:
+    """Hands tasks to a Dask cluster.
+
+    Dask's own Executor gives neither a result nor an error where a result was on its way as the
+    scheduler died.
+
+    Args:
+        cluster: the client of Dask.
+    """
+
+    def __init__(self, cluster: Any) -> None:
+        self._cluster = cluster
+
+    def submit(self, task: Task, block: Block, /) -> Future[list[Sent]]:
+        """What the task gives, when a worker has done it."""
+        told: Future[list[Sent]] = Future()
+        self._cluster.submit(task, block, pure=False).add_done_callback(partial(_tell, told))
+        return told
+
+
+def _tell(told: Future[list[Sent]], result: Any) -> None:
+    try:
+        told.set_result(result.result())
+    except BaseException as error:  # noqa: BLE001 - it goes to who asked
+        told.set_exception(error)
 
 
 @contextmanager

@@ -100,6 +100,15 @@ class _Waiting(NamedTuple):
 
 Block = Sequence[tuple[ChatRequest, bool]]
 
+Task = Callable[[Block], "list[Sent]"]
+
+
+class Submits(Protocol):
+    """The part of an Executor that is needed here."""
+
+    def submit(self, task: Task, block: Block, /) -> Future[list[Sent]]:
+        """What the task gives, when a worker has done it."""
+
 
 class There:
     """Sends by the workers of an executor, in blocks, each of which is one task.
@@ -115,7 +124,7 @@ class There:
     """
 
     def __init__(
-        self, executor: Executor, task: Callable[[Block], list[Sent]], block: int, ahead: int = 1
+        self, executor: Executor | Submits, task: Task, block: int, ahead: int = 1
     ) -> None:
         self.ahead = ahead
         self._executor = executor
