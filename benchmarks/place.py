@@ -40,8 +40,10 @@ class Place:
 
     def environment(self) -> dict[str, str]:
         """The environment of a process that is to ask the server here."""
+        # Bytecode is kept, as pip keeps it of installed packages, those of the floor among them.
+        kept = {name: v for name, v in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         return {
-            **os.environ,
+            **kept,
             "PYTHONPATH": str(_ROOT),
             "OPENAI_API_KEY": KEY,
             "OPENAI_BASE_URL": self.url,
