@@ -14,7 +14,7 @@ from ..messages import ChatRequest, Completion
 if TYPE_CHECKING:
     from ..client import ChatClient
 
-__all__ = ["ENGINE_LOST", "Here", "Sender", "Sent", "There", "send_here"]
+__all__ = ["ENGINE_LOST", "Here", "Sender", "Sent", "Submits", "There", "send_here"]
 
 ENGINE_LOST = "engine_lost"
 """The code of the error of rows whose engine is gone; no other row can be asked by it either."""
