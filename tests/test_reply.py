@@ -128,10 +128,13 @@ def test_events_tell_waits_and_restarts(chat: Conversation, server: ChatServer):
 
 
 def test_iterating_raises_where_the_new_text_departs(chat: Conversation, server: ChatServer):
-    server.script(Reply(["one ", "two"], cut_after=1), Reply("another"))
-    reply, pieces = chat.ask("Hello"), []
+    server.script(Reply(["one ", "two"], stall_after=1, cut_after=1), Reply("another"))
+    reply = chat.ask("Hello")
+    pieces = iter(reply)
+    assert next(pieces) == "one "  # else nothing was given that the new text could depart from
+    server.release()
     with pytest.raises(StreamRestarted, match=r"str\(reply\) is whole"):
-        pieces.extend(reply)
+        list(pieces)
     assert str(reply) == "another" == "".join(reply)
     assert reply.exchange.attempts == 2
     assert reply.exchange.wasted.completion_tokens == 1
@@ -144,10 +147,13 @@ def test_iterating_goes_on_silently_where_it_does_not(chat: Conversation, server
 
 
 def test_iterating_raises_where_the_new_text_is_shorter(chat: Conversation, server: ChatServer):
-    server.script(Reply(["one ", "two", "three"], cut_after=2), Reply(["one "]))
+    server.script(Reply(["one two ", "three"], stall_after=1, cut_after=1), Reply(["one "]))
     reply = chat.ask("Count")
+    pieces = iter(reply)
+    assert next(pieces) == "one two "
+    server.release()
     with pytest.raises(StreamRestarted):
-        list(reply)
+        list(pieces)
     assert str(reply) == "one "
 
 
