@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -147,3 +149,13 @@ def test_without_full_text_search_the_chat_goes_on_and_search_says_what_is_missi
             history.search("zebra")
     assert len(history.search("zebra", limit=100)) == 69
     history.close()
+
+
+def test_a_file_loads_nothing_of_other_databases(tmp_path):
+    code = (
+        "import sys; from chat_magics.history import History; "
+        "History(sys.argv[1], on_warning=print).close(); "
+        "print([name for name in sys.modules if 'postgresql' in name])"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "history.db")]
+    assert subprocess.run(command, capture_output=True, text=True).stdout == "[]\n"

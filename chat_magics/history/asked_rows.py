@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -128,9 +129,10 @@ def begin(connection: Connection, first: Exchange, rows: Sequence[RowAsked]) -> 
     connection.execute(insert(table), common | own)
     if len(rows) > 1:
         # What they have in common is copied by the database: to hand it over costs ten times more.
-        connection.execute(_FURTHER, [{**row._asdict(), "first": id} for row in rows[1:]])
+        connection.execute(_further(), [{**row._asdict(), "first": id} for row in rows[1:]])
 
 
+@cache
 def _further() -> Any:
     """A row with its own id, key and prompt, all else as in the row `first`."""
     own = {
@@ -144,9 +146,6 @@ def _further() -> Any:
     copied = select(*own.values(), *(source.c[column.name] for column in others))
     names = [*own, *(column.name for column in others)]
     return insert(table).from_select(names, copied.where(source.c.id == bindparam("first")))
-
-
-_FURTHER = _further()
 
 
 def finish(connection: Connection, rows: Sequence[RowEnded]) -> None:
