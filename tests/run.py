@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -16,11 +17,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.pythons import other_environments
+from tests.pythons import CHECKOV, other_environments
 
 ROOT = Path(__file__).parent.parent
 NODE = ROOT / "tests" / ".node"
-NPM = ("@copilotkit/aimock@1.43.0", "axe-core@4.14.1")
+NPM = ("@copilotkit/aimock@1.43.0", "axe-core@4.14.1", "@kubernetes-models/gateway-api@2.0.0")
 
 
 @dataclass(frozen=True)
@@ -32,20 +33,20 @@ class Group:
         found: whether what it needs is there.
         packages: of Debian, which bring it.
         then: a command that brings the rest.
+        slow: all of them are, so that `make test` does without.
     """
 
     marker: str
     found: Callable[[], bool]
     packages: tuple[str, ...]
     then: tuple[str, ...] = ()
+    slow: bool = False
 
     @property
     def command(self) -> str:
         """What a person types to install it."""
-        steps = ["sudo apt-get install -y " + " ".join(self.packages)]
-        if self.then:
-            steps.append(" ".join(self.then))
-        return " && ".join(steps)
+        apt = ("sudo", "apt-get", "install", "-y", *self.packages) if self.packages else ()
+        return " && ".join(shlex.join(step) for step in (apt, self.then) if step)
 
 
 def _has_postgres() -> bool:
@@ -53,8 +54,13 @@ def _has_postgres() -> bool:
 
 
 def _has_npm() -> bool:
-    folders = [NODE / "node_modules" / name for name in ("@copilotkit", "axe-core")]
+    names = ("@copilotkit", "axe-core", "@kubernetes-models")
+    folders = [NODE / "node_modules" / name for name in names]
     return bool(shutil.which("node")) and all(folder.is_dir() for folder in folders)
+
+
+def _has_buildah() -> bool:
+    return bool(shutil.which("buildah") and shutil.which("debootstrap"))
 
 
 GROUPS = (
@@ -66,6 +72,8 @@ GROUPS = (
         ("nodejs", "npm"),
         ("npm", "install", "--prefix", str(NODE.relative_to(ROOT)), *NPM),
     ),
+    Group("checkov", CHECKOV.is_file, (), ("sh", "tests/install_checkov.sh")),
+    Group("container", _has_buildah, ("buildah", "debootstrap"), slow=True),
 )
 
 
@@ -90,9 +98,15 @@ def install(group: Group) -> None:
         subprocess.run(group.then, cwd=ROOT, check=False, stdout=subprocess.DEVNULL)
 
 
-def absent_groups() -> Iterator[Group]:
-    """Groups that cannot run here, after everything was tried."""
+def absent_groups(everything: bool) -> Iterator[Group]:
+    """Groups that cannot run here, after everything was tried.
+
+    Args:
+        everything: the slow ones too.
+    """
     for group in GROUPS:
+        if group.slow and not everything:
+            continue
         if not group.found():
             install(group)
         if not group.found():
@@ -119,7 +133,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="all Pythons, and the slow tests")
     everything = parser.parse_args().all
-    absent = list(absent_groups())
+    absent = list(absent_groups(everything))
     unwanted = [f"not {group.marker}" for group in absent]
     if not everything:
         unwanted.append("not slow")
