@@ -20,6 +20,7 @@ __all__ = [
     "ROOT",
     "Instruction",
     "compose",
+    "copy_of_deploy",
     "copy_with_secrets",
     "environments",
     "instructions",
@@ -72,6 +73,12 @@ def environments() -> Iterator[tuple[str, dict[str, str]]]:
     yield "deployment.yaml", {each["name"]: each["value"] for each in container["env"]}
 
 
+def copy_of_deploy(folder: Path) -> Path:
+    """A copy of deploy/, without secrets that were made there."""
+    copy = folder / "deploy"
+    return Path(shutil.copytree(DEPLOY, copy, ignore=shutil.ignore_patterns("secrets")))
+
+
 def copy_with_secrets(folder: Path, kind: str, answers: str) -> Path:
     """A copy of deploy/ whose secrets were made.
 
@@ -82,7 +89,7 @@ def copy_with_secrets(folder: Path, kind: str, answers: str) -> Path:
     """
     copy = folder / "deploy"
     if not copy.exists():
-        shutil.copytree(DEPLOY, copy, ignore=shutil.ignore_patterns("secrets"))
+        copy_of_deploy(folder)
     made = ["sh", str(copy / "secrets.sh"), kind]
     subprocess.run(made, input=answers, text=True, check=True, capture_output=True)
     return copy

@@ -78,6 +78,7 @@ def test_repo2docker_reads_the_steps(repository: Path) -> None:
     assert [line for line in told.splitlines() if line in steps] == steps
 
 
+@pytest.mark.slow  # that a fresh install works, the image's steps show each time
 def test_the_steps_in_a_fresh_environment_lead_to_the_app(
     repository: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -177,6 +177,14 @@ def test_the_memory_is_that_of_the_pages_that_may_be_open(
     assert needed(told["compose.yaml"]) <= 0.8 * given
 
 
+def test_the_memory_is_told_as_it_is_counted() -> None:
+    told = dict(environments())["kustomization.yaml"]
+    pages = told["CHAT_MAGICS_SERVE_MAX_SESSIONS"]
+    waiting = told["CHAT_MAGICS_SERVE_PREHEATED"]
+    sum_of_all = f"{SERVER} + {pages} × {PAGE} + {waiting} × {WAITING} = {needed(told):,} MiB"
+    assert sum_of_all in (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+
+
 def needed(told: dict[str, str]) -> int:
     """MiB for all pages and those that wait."""
     pages = int(told["CHAT_MAGICS_SERVE_MAX_SESSIONS"])
