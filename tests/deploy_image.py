@@ -19,7 +19,20 @@ from tests.deploy_files import ROOT, instructions
 
 __all__ = ["Image", "Steps"]
 
+_OF_MACHINE = ("PIP_", "UV_", "SSL_CERT_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+"""How this machine reaches packages."""
+_LIGHT = {
+    "PIP_NO_COMPILE": "1",
+    "PIP_QUIET": "1",
+    "UV_QUIET": "1",
+    "UV_COMPILE_BYTECODE": "0",
+    "UV_LINK_MODE": "hardlink",
+}
+"""What makes the steps quick where their result is soon removed."""
 _OURS = re.compile(r"(?<![\w./-])/(src|opt|data)\b")
+
+
+CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 
 
 class Steps:
@@ -85,11 +98,10 @@ class Steps:
 
     def _run(self, rest: str) -> None:
         steps = self.here(re.sub(r"--mount=\S+ ", "", rest))
-        first = Path(sys.executable).parent
-        # This machine's settings of pip, and what it has loaded before.
-        told = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-        told |= {"HOME": os.environ["HOME"], "PATH": f"{first}:{self.environment['PATH']}"}
-        done = self.run("sh", "-ec", steps, **told, PIP_NO_COMPILE="1", PIP_QUIET="1")
+        here = {name: value for name, value in os.environ.items() if name.startswith(_OF_MACHINE)}
+        python = Path(sys.executable).parent
+        here |= {"HOME": os.environ["HOME"], "PATH": f"{python}:{self.environment['PATH']}"}
+        done = self.run("sh", "-ec", steps, **here, **_LIGHT)
         assert done.returncode == 0, done.stdout
 
     def _env(self, rest: str) -> None:
@@ -130,11 +142,13 @@ class Image(Closing):
         base = self._folder / "base"
         packages = "--include=python3,python3-venv,ca-certificates"
         self._ran("debootstrap", "--variant=minbase", packages, _release(), str(base))
-        for trusted in ("etc/pip.conf", "etc/ssl/certs/ca-certificates.crt"):
+        for trusted in ("etc/pip.conf", CERTIFICATES):
             if (Path("/") / trusted).is_file():
                 shutil.copy(Path("/") / trusted, base / trusted)
         made = self.buildah("from", "scratch")
         self.buildah("copy", "--quiet", made, str(base), "/")
+        # uv has certificates of its own, where pip looks at the machine's.
+        self.buildah("config", "--env", f"SSL_CERT_FILE=/{CERTIFICATES}", made)
         self.buildah("commit", "--quiet", "--rm", made, "localhost/python")
         shutil.rmtree(base)
         how = ("--isolation", "chroot", "--pull-never", "--format", "docker")
