@@ -33,9 +33,9 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steps]:
 
 
 def answers(app: AppServer) -> None:
-    """It lives, is ready, shows the page and talks."""
+    """It lives, becomes ready, shows the page and talks."""
     assert app.get("healthz").json["status"] == "ok"
-    assert app.get("readyz").status == 200
+    app.until(lambda: app.get("readyz").status == 200, timeout=300)
     assert app.post("api/query", {"prompt": "Who are you?"}).status == 401
     page = app.get("", **TOKEN)
     assert b"application/vnd.jupyter.widget-view+json" in page.body
