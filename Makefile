@@ -15,7 +15,7 @@ $(READY): pyproject.toml $(wildcard widgets/chat_widgets/labextension/static/* c
 		{ echo "Python 3.10 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || sh tests/install_venv.sh $(PYTHON) $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[analysis,app,arrow,lab,plots,postgres,rows,test]'
+	$(BIN)/python -m pip install --quiet --editable '.[analysis,app,arrow,lab,plots,postgres,redis,rows,test]'
 	@touch $(READY)
 
 app: $(READY) ## Set up, and open the app in the browser; without a key, on the demo model

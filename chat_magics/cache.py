@@ -6,128 +6,22 @@ fault of the store is a miss and a counter.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from chat_magics.interpreter import while_importing
+from chat_magics.cache_store import CacheStore, DiskStore, StoreStats
 from chat_magics.messages import ChatRequest, Completion
-from chat_magics.private_files import PerProcess, is_corrupt, set_aside
-
-if TYPE_CHECKING:
-    from chat_magics.cache_disk import StrictCache
+from chat_magics.private_files import PerProcess
+from chat_magics.redis_link import RedisAway
 
 __all__ = ["CacheStats", "CacheStore", "CompletionCache", "DiskStore", "StoreStats"]
 
 T = TypeVar("T")
-
-_LOCK_TIMEOUT = 1.0
-"""Seconds to wait for another process that writes; the private loop waits with us."""
-
-
-@dataclass(frozen=True)
-class StoreStats:
-    """How full a store is.
-
-    Args:
-        entries: values held, expired ones that were not yet removed included.
-        size_bytes: bytes on the disk.
-    """
-
-    entries: int
-    size_bytes: int
-
-
-class CacheStore(Protocol):
-    """Bytes by key, with a time to live. Any method may raise: the cache takes it as a miss."""
-
-    def get(self, key: str) -> bytes | None:
-        """The bytes, or None where there are none or they have expired."""
-
-    def set(self, key: str, value: bytes, ttl: float) -> None:
-        """Keep the bytes for `ttl` seconds."""
-
-    def clear(self) -> int:
-        """Remove all entries; gives how many there were."""
-
-    def stats(self) -> StoreStats:
-        """How full the store is."""
-
-    def close(self) -> None:
-        """Close files; the next use opens them again."""
-
-
-class DiskStore:
-    """A CacheStore in one folder of this machine, shared by its processes; opened at first use.
-
-    Args:
-        directory: the folder; a new one is private to its owner (0700), its files always are.
-        size_limit: bytes (default 256 MiB); beyond it the entries stored first go first.
-
-    Raises:
-        OSError: at any use, where the folder or the file cannot be used. A corrupt file is set
-            aside first, so the use after that starts with an empty one.
-        sqlite3.Error: at any use, where SQLite refuses: locked for long, disk full.
-
-    Example:
-        >>> import tempfile
-        >>> store = DiskStore(tempfile.mkdtemp())
-        >>> store.set("key", b"value", ttl=60)
-        >>> store.get("key")
-        b'value'
-    """
-
-    def __init__(self, directory: str | Path, size_limit: int = 256 * 2**20) -> None:
-        self.directory = Path(directory).expanduser()
-        self._cache = PerProcess(
-            partial(_open, self.directory, size_limit), lambda cache: cache.close()
-        )
-
-    def get(self, key: str) -> bytes | None:
-        """The bytes, or None; raises RefusedEntry for a row that we cannot have written."""
-        found: bytes | None = self._run(lambda cache: cache.get(key))
-        return found
-
-    def set(self, key: str, value: bytes, ttl: float) -> None:
-        """Keep the bytes for `ttl` seconds."""
-        self._run(lambda cache: cache.set(key, value, expire=ttl))
-
-    def clear(self) -> int:
-        """Remove all entries; gives how many there were."""
-        return int(self._run(lambda cache: cache.clear()))
-
-    def stats(self) -> StoreStats:
-        """How full the store is."""
-        return self._run(lambda cache: StoreStats(len(cache), int(cache.volume())))
-
-    def close(self) -> None:
-        """Close the database; the next use opens it again."""
-        self._cache.close()
-
-    def _run(self, action: Callable[[StrictCache], T]) -> T:
-        try:
-            with self._cache.use() as cache:
-                return action(cache)
-        except sqlite3.DatabaseError as error:
-            if not is_corrupt(error):
-                raise
-            self._cache.close()
-            aside = set_aside(self.directory / "cache.db")
-            raise OSError(f"the cache file was corrupt and is now {aside.name}: {error}") from error
-
-
-def _open(directory: Path, size_limit: int) -> StrictCache:
-    # diskcache costs 30 to 50 ms of import, and nobody who does not ask needs it.
-    with while_importing():
-        from chat_magics.cache_disk import StrictCache
-
-    return StrictCache(directory, size_limit=size_limit, timeout=_LOCK_TIMEOUT)
 
 
 class _Entry(BaseModel):
@@ -152,7 +46,7 @@ class CacheStats:
 
     Args:
         entries: answers held.
-        size_bytes: bytes on the disk.
+        size_bytes: bytes that they take.
         hits: answers given from the cache.
         misses: lookups that found nothing, faults included.
         faults: failures of the store.
@@ -172,7 +66,9 @@ class CompletionCache:
         store_or_factory: where the bytes are kept, or a function that opens it, called at first
             use and again in a forked child.
         ttl: seconds that an answer is good for (default one hour).
-        on_fault: told of each fault: one line, and the exception.
+        remote: True where the store is asked over a network: an event loop asks it on a thread.
+        on_fault: told of each fault: one line, and the exception; but not that Redis is away,
+            which its link tells.
 
     Example:
         >>> import tempfile
@@ -192,9 +88,11 @@ class CompletionCache:
         store_or_factory: CacheStore | Callable[[], CacheStore],
         *,
         ttl: float = 3600.0,
+        remote: bool = False,
         on_fault: Callable[[str, BaseException], None] | None = None,
     ) -> None:
         self.ttl = ttl
+        self.remote = remote
         self._on_fault = on_fault
         given = store_or_factory
         self._store: PerProcess[CacheStore] = PerProcess(
@@ -231,12 +129,31 @@ class CompletionCache:
     def get_key(self, key: str) -> Completion | None:
         """The same for who knows the request's key already."""
         found = self._guard("read", lambda store: _fresh(store.get(key), self.ttl), None)
-        with self._counts.use() as counts:
-            if found is None:
-                counts.misses += 1
-            else:
-                counts.hits += 1
+        self._count(found is not None)
         return found
+
+    def get_keys(self, keys: Sequence[str]) -> dict[str, Completion]:
+        """The answers to those of many requests that have one, by their keys."""
+        nothing: list[bytes | None] = [None] * len(keys)
+        stored = self._guard("read", lambda store: store.get_many(keys), nothing)
+        found: dict[str, Completion] = {}
+        for key, value in zip(keys, stored, strict=True):
+            # One that cannot be read leaves the others.
+            answer = self._guard("read", partial(self._read, value), None)
+            self._count(answer is not None)
+            if answer is not None:
+                found[key] = answer
+        return found
+
+    def _read(self, value: bytes | None, store: CacheStore) -> Completion | None:
+        return _fresh(value, self.ttl)
+
+    def _count(self, hit: bool) -> None:
+        with self._counts.use() as counts:
+            if hit:
+                counts.hits += 1
+            else:
+                counts.misses += 1
 
     def put(self, request: ChatRequest, completion: Completion) -> bool:
         """Keep the answer, if it is a whole one that came from a server; True where it is kept."""
@@ -278,11 +195,12 @@ class CompletionCache:
     def _guard(self, what: str, action: Callable[[CacheStore], T], otherwise: T) -> T:
         try:
             with self._store.use() as store:
-                return action(store)
+                pass  # who waits for it must not make all others wait: a store minds its threads
+            return action(store)
         except Exception as error:  # noqa: BLE001 - the ring's boundary: no chat ends for its cache
             with self._counts.use() as counts:
                 counts.faults += 1
-            if self._on_fault is not None:
+            if self._on_fault is not None and not isinstance(error, RedisAway):
                 self._on_fault(f"the answer cache could not be {what}: {error}", error)
             return otherwise
 

@@ -200,6 +200,16 @@ class Telemetry:
         self._write("warning", {"time": _now().isoformat(), "message": text})
         self._logger.log(min(self._failure_level, logging.WARNING), "%s", text)
 
+    def event(self, name: str, **values: str) -> None:
+        """Record that something happened: a line of the log alone, which metrics are made from.
+
+        Args:
+            name: what it was.
+            values: about it.
+        """
+        told = {key: self.redact(value) for key, value in values.items()}
+        self._write(name, {"time": _now().isoformat(), **told})
+
     def redact(self, text: str) -> str:
         """The text with `***` for the given secrets and for all that looks like a key."""
         return redacted(text, self._secrets())

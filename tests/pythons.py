@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
-EXTRAS = "analysis,app,arrow,lab,plots,postgres,rows,test"
 CHECKOV = Path(__file__).parent.parent / ".venvs" / "checkov" / "bin" / "checkov"
+EXTRAS = "analysis,app,arrow,lab,plots,postgres,redis,rows,test"
 LOWEST_OPENAI = "openai[aiohttp]==2.54.0"
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.pythons import CHECKOV, other_environments
+from tests.redis_server import installed as redis_installed
 
 ROOT = Path(__file__).parent.parent
 NODE = ROOT / "tests" / ".node"
@@ -66,6 +67,7 @@ def _has_buildah() -> bool:
 GROUPS = (
     Group("browser", lambda: bool(_chromium()), ("chromium",)),
     Group("postgres", _has_postgres, ("postgresql",)),
+    Group("redis", redis_installed, ("redis-server", "faketime")),
     Group(
         "npm",
         _has_npm,

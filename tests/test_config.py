@@ -144,7 +144,7 @@ def test_lists_and_options_are_json_in_the_environment(monkeypatch: pytest.Monke
         ({"max_attempts": 0}, "max_attempts (argument): input should be greater than or equal"),
         ({"total_timeout": 0}, "total_timeout (argument): input should be greater than 0"),
         ({"api": KEY}, "api (argument): input should be 'chat' or 'responses'"),
-        ({"cache": KEY}, "cache (argument): input should be a valid boolean"),
+        ({"cache": KEY}, "cache (argument): must be true, false, or the address of a Redis"),
         ({"options": {"a": object()}}, "options (argument): input"),
         ({"api_key": KEY + " x"}, "api_key (argument): holds a space or a character"),
         ({"api_key": KEY + "ü"}, "api_key (argument): holds a space or a character"),

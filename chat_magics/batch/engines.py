@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..client import ChatClient
+from ..client import ChatClient, ignored
 from ..config import ChatConfig, resolve_sourced
 from ..errors import ConnectionFailed, InvalidRequest
 from ..messages import ChatRequest
@@ -91,18 +91,28 @@ def opened(
         return
     block = max(1, min(_LARGEST_BLOCK, concurrency // _BLOCKS_AT_A_TIME))
     if isinstance(engine, ThreadPoolExecutor):  # whose threads know this client, and its key
-        yield There(engine, partial(_send_by, client), block)
+        yield There(engine, partial(_send_by, client), block, turn=_at_once)
         return
     settings = tuple((name, getattr(config, name)) for name in _SETTINGS)
+    turn = partial(_turn, client, config)  # workers know of no limits
     if isinstance(engine, Executor):
-        yield There(engine, partial(send_block, settings, None), block)
+        yield There(engine, partial(send_block, settings, None), block, turn=turn)
         return
     with _dask(engine) as cluster:
         workers = max(1, len(cluster.scheduler_info(n_workers=-1)["workers"]))
         share = max(1, concurrency // workers)
         task = partial(send_block, settings, share)
         block = min(_LARGEST_BLOCK, share)  # each task costs some 3 ms, and there are others ahead
-        yield There(_Cluster(cluster), task, block, ahead=_AHEAD)
+        yield There(_Cluster(cluster), task, block, ahead=_AHEAD, turn=turn)
+
+
+async def _at_once(request: ChatRequest) -> None:
+    """Nothing to wait for: the client that sends it does."""
+
+
+async def _turn(client: ChatClient, config: ChatConfig, request: ChatRequest) -> None:
+    if client.admission is not None:
+        await client.admission.turn(request.owner, config, ignored)
 
 
 class _Cluster:

@@ -24,6 +24,7 @@ from .plan import RowsPlan, planned, tokens_around, typical_reply
 from .purse import Purse, Rates
 from .question import Asked, Question
 from .sending import Sender
+from .together import TokensTogether
 from .work import Work
 
 if TYPE_CHECKING:
@@ -89,12 +90,13 @@ class RowRun:
         cache = self._session.client.cache
         if cache is None or not self._session.config.cache or self._how.refresh:
             return jobs
-        if not jobs or self._question.cache_key("") is None or not cache.stats().entries:
+        if not jobs or self._question.cache_key("") is None:
             return jobs
+        if not cache.remote and not cache.stats().entries:
+            return jobs  # a look for each would take longer
         again = self._how.again
-        return [
-            job if job.key in again else job._replace(found=cache.get_key(job.key)) for job in jobs
-        ]
+        found = cache.get_keys([job.key for job in jobs if job.key not in again])
+        return [job._replace(found=found.get(job.key)) for job in jobs]
 
     def plan(self, asked: Asked) -> RowsPlan:
         """What would be asked; looks up what is answered, and notes it for `go`."""
@@ -233,6 +235,7 @@ class RowRun:
             keeper,
             self._pace,
             self._purse,
+            TokensTogether(session.client.admission, session.config),
             patience=session.config.max_retry_seconds,
             longest_wait=session.config.max_wait,
             tokens=lambda job: estimate_tokens(job.prompt) + around,

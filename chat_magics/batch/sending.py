@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, Future
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -121,12 +121,20 @@ class There:
         task: sends the requests of a block, each with its `patient`, and gives a Sent for each.
         block: requests of a task, at most.
         ahead: so many times what may be under way is handed over; the task holds back the rest.
+        turn: waits until one more request may be sent, by the limits of our settings.
     """
 
     def __init__(
-        self, executor: Executor | Submits, task: Task, block: int, ahead: int = 1
+        self,
+        executor: Executor | Submits,
+        task: Task,
+        block: int,
+        ahead: int = 1,
+        *,
+        turn: Callable[[ChatRequest], Awaitable[None]],
     ) -> None:
         self.ahead = ahead
+        self._turn = turn
         self._executor = executor
         self._task = task
         self._block = block
@@ -135,6 +143,10 @@ class There:
 
     async def send(self, request: ChatRequest, *, patient: bool = False) -> Sent:
         """What came of the request."""
+        try:
+            await self._turn(request)
+        except ChatError as error:
+            return Sent(None, error, 0)
         loop = asyncio.get_running_loop()
         waiting = _Waiting(request, patient, loop.create_future())
         self._waiting.append(waiting)

@@ -23,6 +23,7 @@ from .keeper import Keeper
 from .pace import Pace
 from .purse import Purse
 from .sending import ENGINE_LOST
+from .together import TokensTogether
 
 __all__ = ["Asks", "Work"]
 
@@ -49,6 +50,7 @@ class Work:
         keeper: stores them.
         pace: says when.
         purse: says whether there is money for it.
+        together: says when by what the runs of other machines take.
         patience: seconds that all rows may wait for limits without an answer.
         longest_wait: seconds; a server that asks for more is not waited for.
         tokens: what a job is thought to take, for the pace.
@@ -61,6 +63,7 @@ class Work:
         keeper: Keeper,
         pace: Pace,
         purse: Purse,
+        together: TokensTogether,
         *,
         patience: float,
         longest_wait: float,
@@ -71,6 +74,7 @@ class Work:
         self._keeper = keeper
         self._pace = pace
         self._purse = purse
+        self._together = together
         self._patience = patience
         self._longest_wait = longest_wait
         self._tokens = tokens
@@ -173,8 +177,13 @@ class Work:
         took = 0.0
         try:
             if await self._may_go():
-                took = self._take(await self._asked(job), tokens)
+                async with self._together.taking(tokens):
+                    answer = await self._asked(job)
+                took = self._take(answer, tokens)
+                self._together.took(took)
         except (RateLimited, RateLimitReached) as error:
+            if isinstance(error, RateLimitReached):
+                took = -tokens  # nothing was sent
             self._ready.appendleft(job)
             self._put_off(error, entered)
         finally:

@@ -24,6 +24,7 @@ from ..errors import (
 )
 from ..loop import LoopThread
 from ..messages import ChatRequest, Completion
+from ..redis_link import patient
 from ..retry import RetryPolicy
 from .catalogue import Catalogue
 from .events import Emit, Text, ignored
@@ -101,8 +102,9 @@ class ChatClient:
             ChatError: see the tree in `chat_magics.errors`.
         """
         sending, rules = sending or Sending(), _InForce(self.config, self.sources)
-        found = self._found(request, sending, rules)
-        return found or self.loop.run(self._asked(request, ignored, sending, rules))
+        with patient():
+            found = self._found(request, sending, rules)
+            return found or self.loop.run(self._asked(request, ignored, sending, rules))
 
     async def send(self, request: ChatRequest, emit: Emit, sending: Sending) -> Completion:
         """The whole answer; its pieces go to `emit` as they come. Runs on the private loop.
@@ -111,10 +113,14 @@ class ChatClient:
             ChatError: see the tree in `chat_magics.errors`.
         """
         rules = _InForce(self.config, self.sources)
-        found = self._found(request, sending, rules)
-        if found:
-            emit(Text(found.text))
-        return found or await self._asked(request, emit, sending, rules)
+        with patient():
+            if self.cache is not None and self.cache.remote:
+                found = await asyncio.to_thread(self._found, request, sending, rules)
+            else:
+                found = self._found(request, sending, rules)
+            if found:
+                emit(Text(found.text))
+            return found or await self._asked(request, emit, sending, rules)
 
     def _check(self, request: ChatRequest, rules: _InForce) -> None:
         if request.base_url.rstrip("/") != rules.config.base_url:
@@ -146,8 +152,7 @@ class ChatClient:
         completion = await self._limited(request, emit, sending, rules)
         completion = completion.model_copy(update={"latency": time.monotonic() - started})
         if self.cache is not None and sending.use_cache:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(None, self.cache.put, request, completion)
+            await asyncio.to_thread(self.cache.put, request, completion)
         return completion
 
     async def _limited(

@@ -1,5 +1,6 @@
 """Every setting, in one place: its default, its meaning, and where its value came from."""
 
+from .redis_url import password_of, shown
 from .settings import OPENAI_URL, ChatConfig, default_home, is_sendable
 from .sources import (
     Sourced,
@@ -22,7 +23,9 @@ __all__ = [
     "is_sendable",
     "key_to_send",
     "may_go",
+    "password_of",
     "resolve",
     "resolve_sourced",
     "save_key",
+    "shown",
 ]

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, JsonValue, SecretStr, field_validator
@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from ..attachments import Limits
 from ..checks import check_options, check_text
 from ..errors import InvalidRequest
+from .redis_url import cache_setting, redis_url
 
 __all__ = ["OPENAI_URL", "PREFIX", "ChatConfig", "default_home", "is_sendable"]
 
@@ -96,11 +97,22 @@ class ChatConfig(BaseSettings):
     transport: Literal["auto", "aiohttp", "httpx"] = Field(
         "auto", description="HTTP below the openai client; auto: aiohttp where installed"
     )
-    cache: bool = Field(True, description="answer equal requests from the cache")
+    cache: bool | str = Field(
+        True,
+        repr=False,  # a URL may hold a password
+        description="answer equal requests from the cache; "
+        "redis://HOST:6379/0 keeps it there, for several machines",
+    )
     cache_ttl: float = Field(3600.0, gt=0, description="seconds that a cached reply is good for")
-    cache_mb: int = Field(256, ge=1, description="size limit of the cache, MiB")
+    cache_mb: int = Field(256, ge=1, description="size limit of the cache, MiB; not in Redis")
+    limits: str | None = Field(
+        None,
+        repr=False,
+        description="redis://HOST:6379/0 counts limits over several machines; "
+        "unset: over this machine, in home",
+    )
     requests_per_minute: int | None = Field(
-        None, ge=1, description="limit over all kernels of this machine; unset: none"
+        None, ge=1, description="limit over all kernels; unset: none"
     )
     tokens_per_minute: int | None = Field(
         None, ge=1, description="limit of each run over rows, prompts and replies; unset: none"
@@ -163,6 +175,16 @@ class ChatConfig(BaseSettings):
     def _empty_is_unset(cls, text: str | None) -> str | None:
         return (text or "").strip() or None
 
+    @field_validator("cache", mode="before")
+    @classmethod
+    def _cache_is_a_switch_or_a_place(cls, given: Any) -> bool | str:
+        return cache_setting(given)
+
+    @field_validator("limits", mode="before")
+    @classmethod
+    def _limits_are_in_redis(cls, given: Any) -> str | None:
+        return redis_url(given)
+
     @field_validator("model", "system")
     @classmethod
     def _text_can_be_sent(cls, text: str | None) -> str | None:
@@ -206,6 +228,11 @@ class ChatConfig(BaseSettings):
     def file_limits(self) -> Limits:
         """How large a file that goes with a prompt may be."""
         return Limits(self.max_attachment_kb * 1_000, self.max_image_mb * 1_000_000)
+
+    @property
+    def cache_url(self) -> str | None:
+        """The Redis that keeps the cache; None where it is on this machine, or off."""
+        return self.cache if isinstance(self.cache, str) else None
 
     @property
     def host(self) -> str:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from ..answering import Answering
+from ..answering_redis import AnsweringTogether
 from ..cache import CompletionCache, DiskStore
+from ..cache_redis import RedisStore
 from ..client import Admission, ChatClient
 from ..config import OPENAI_URL, ChatConfig, Sourced, key_to_send, resolve_sourced
 from ..display import current_shell
@@ -20,6 +22,7 @@ from ..limits import Budget, RateLimiter
 from ..telemetry import ErrorReport
 from .ask import api_options
 from .listing import Listing
+from .redis_news import RedisNews
 from .spender import Spender
 from .store import Store
 from .telling import Telling
@@ -74,6 +77,7 @@ class Session(Telling, Spender):
         self._closed = False
         self.opened: WeakValueDictionary[str, Conversation] = WeakValueDictionary()
         self._cache_settings: object = None
+        self._redis_news = RedisNews(self._tell_of_redis)
         self._store = Store(self.warn)
         self._store.use(self.config)
         self._running: set[tuple[int, Turn]] = set()
@@ -139,21 +143,31 @@ class Session(Telling, Spender):
     def _equip(self, client: ChatClient) -> None:
         config = self.config
         client.configure(config, self.sources)
-        cache = (config.home, config.cache_mb, config.cache_ttl)
+        cache = (config.home, config.cache_mb, config.cache_ttl, config.cache_url)
         if cache != self._cache_settings:  # else its counters would begin anew
             self._cache_settings = cache
             client.cache = self._new_cache(config)
         limiter = RateLimiter(
             config.home / "limits.db",
             per_minute=config.requests_per_minute,
+            redis=config.limits,
             on_fault=lambda what, error: self.warn(what),
         )
-        client.admission = Admission(limiter, Answering(config.home / "answering"))
+        here = Answering(config.home / "answering")
+        together = AnsweringTogether(here, config.limits) if config.limits else here
+        client.admission = Admission(limiter, together)
+        self._redis_news.follow(config)
 
     def _new_cache(self, config: ChatConfig) -> CompletionCache:
+        def opened() -> RedisStore | DiskStore:
+            if config.cache_url:
+                return RedisStore(config.cache_url)
+            return DiskStore(config.home / "cache", config.cache_mb * 2**20)
+
         return CompletionCache(
-            lambda: DiskStore(config.home / "cache", config.cache_mb * 2**20),
+            opened,
             ttl=config.cache_ttl,
+            remote=config.cache_url is not None,
             on_fault=lambda what, error: self.telemetry.warning(f"cache: {what}: {error!r}"),
         )
 
@@ -285,6 +299,7 @@ class Session(Telling, Spender):
         self.check_open()
         self.loop.run(self._stop_all())
         self._closed = True
+        self._redis_news.close()
         if not self._shares_client:
             self.client.close()
         self._store.close()

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..config import password_of
 from ..display import current_shell
 from ..errors import ChatError
 from ..messages import Message
@@ -43,15 +44,21 @@ class Telling:
         )
 
     def secrets(self) -> list[str]:
-        """What must be written nowhere: the key."""
-        keys = (self.config.api_key,)
-        return [key.get_secret_value() for key in keys if key]
+        """What must be written nowhere: the key, and passwords."""
+        key = self.config.api_key
+        passwords = [*password_of(self.config.cache), *password_of(self.config.limits)]
+        return [*([key.get_secret_value()] if key else []), *passwords]
 
     def warn(self, message: str) -> None:
         """Tells the person one line, and the log."""
         if hasattr(self, "telemetry"):
             self.telemetry.warning(message)
         self.on_warning(message)
+
+    def _tell_of_redis(self, line: str, parts: tuple[str, ...], state: str) -> None:
+        self.warn(line)
+        for part in parts:
+            self.telemetry.event("redis", part=part, state=state)
 
     def _tell_of_file(self) -> None:
         """Says which settings came from `.env`, once for the same ones."""

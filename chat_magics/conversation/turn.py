@@ -185,7 +185,7 @@ class Turn:
             if self._session.budget.active:
                 await self._session.check_budget(request, self._conversation.id)
 
-        use_cache = self._ask.use_cache and self._session.config.cache
+        use_cache = self._ask.use_cache and bool(self._session.config.cache)
         sending = Sending(
             use_cache, self._ask.refresh, within_budget, self._count_request, self._on_reasoning
         )

@@ -16,6 +16,7 @@ from ..conversation import Session
 from ..errors import ChatError
 from ..messages import ChatRequest, Message
 from ..pricing import format_cost, price, source
+from ..redis_link import link_to
 
 __all__ = ["Finding", "examine"]
 
@@ -38,6 +39,7 @@ def examine(session: Session, *, ask: bool) -> Iterator[Finding]:
     yield _folder(session)
     yield _history(session)
     yield _cache(session)
+    yield _limits(session)
     yield Finding(True, "prices", source())
     if ask:
         yield _asked(session)
@@ -111,7 +113,25 @@ def _cache(session: Session) -> Finding:
         return Finding(True, "cache", "off")
     stats = cache.stats()
     said = f"{stats.entries} replies, {stats.size_bytes / 2**20:.1f} MiB, {stats.faults} faults"
+    if session.config.cache_url:
+        return _in_redis("cache", session.config.cache_url, said)
     return Finding(not stats.faults, "cache", said)
+
+
+def _limits(session: Session) -> Finding:
+    url = session.config.limits
+    if url is None:
+        return Finding(True, "limits", "counted over this machine")
+    return _in_redis("limits", url, "counted over all machines that use it")
+
+
+def _in_redis(what: str, url: str, said: str) -> Finding:
+    link = link_to(url)
+    try:
+        link.call(lambda client: client.ping())
+    except OSError as error:
+        return Finding(False, what, str(error))
+    return Finding(True, what, f"in Redis at {link.place}, {said}")
 
 
 def _asked(session: Session) -> Finding:

@@ -12,6 +12,7 @@ from ..display.show import printable
 from ..errors import ChatError, NotFound
 from ..history import Exchange
 from ..pricing import format_cost
+from ..redis_link import place_of
 from .doctor import examine
 
 __all__ = ["cache", "doctor", "models", "new", "reopen"]
@@ -78,8 +79,10 @@ def cache(session: Session, line: str) -> None:
     _no_words("chat_cache", line, "--clear")
     stats = stored.stats()
     saved = session.history.saved()
+    url = session.config.cache_url
+    where = f"in Redis at {place_of(url)}" if url else f"of {session.config.cache_mb}"
     _print(
-        f"{stats.entries} replies, {stats.size_bytes / 2**20:.1f} MiB of {session.config.cache_mb}",
+        f"{stats.entries} replies, {stats.size_bytes / 2**20:.1f} MiB {where}",
         f"this kernel: {stats.hits} hits, {stats.misses} misses, {stats.faults} faults",
         f"saved so far: {format_cost(saved)}",
         "" if session.config.cache else "The cache is off: %chat_config cache true",

@@ -10,10 +10,10 @@ from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics
-from traitlets import All, TraitError, Unicode, observe
+from traitlets import All, Bool, TraitError, Unicode, observe
 from traitlets.config import Config
 
-from .traits import Number, Switch, Table, Text, Texts, Whole
+from .traits import Number, Switch, SwitchOrText, Table, Text, Texts, Whole
 
 __all__ = ["Settings"]
 
@@ -65,10 +65,16 @@ class Settings(Magics):
     max_retry_seconds = _number("seconds for all retries together")
     max_wait = _number("longest single wait, seconds")
     transport = _text("auto, aiohttp or httpx")
-    cache = _switch("answer equal requests from the cache")
+    cache = SwitchOrText(
+        [Bool(), Unicode()],
+        default_value=None,
+        allow_none=True,
+        help="answer equal requests from the cache; redis://HOST:6379/0 keeps it there",
+    ).tag(config=True)
     cache_ttl = _number("seconds that a cached reply is good for")
     cache_mb = _whole("size limit of the cache, MiB")
-    requests_per_minute = _whole("limit over all kernels of this machine")
+    limits = _text("redis://HOST:6379/0 counts limits over several machines")
+    requests_per_minute = _whole("limit over all kernels")
     tokens_per_minute = _whole("limit of each run over rows, prompts and replies")
     requests_per_minute_per_address = _whole("the same for all who ask from one address")
     answers_at_once = _whole("replies under way at a time for one owner")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Sequence
 from getpass import getpass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from ..config import ChatConfig, TypedKey, is_sendable, key_to_send, resolve, save_key
+from ..config import ChatConfig, TypedKey, is_sendable, key_to_send, resolve, save_key, shown
 
 if TYPE_CHECKING:
     from .magics import ChatMagics
@@ -20,8 +19,6 @@ __all__ = ["settings"]
 
 WIDEST = 40
 """Characters of a column."""
-
-_PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@")
 
 
 def settings(magics: ChatMagics, line: str) -> None:
@@ -59,11 +56,11 @@ def _row(magics: ChatMagics, name: str) -> tuple[str, str, str, str]:
     """A setting, its value, where it came from, and what it is."""
     config, sources = magics.session.config, magics.session.sources
     value = getattr(config, name)
-    shown = "not set" if value in (None, "") else _PASSWORD.sub(r"\1***@", str(value))
+    said = "not set" if value in (None, "") else shown(value)
     if name == "api_key" and value:
-        shown = "set"
+        said = "set"
     meaning = ChatConfig.model_fields[name].description or ""
-    return name, shown, sources.get(name, "default"), meaning
+    return name, said, sources.get(name, "default"), meaning
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> str:

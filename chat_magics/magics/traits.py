@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from traitlets import Bool, Dict, Float, Int, List, TraitError, Unicode
+from traitlets import Bool, Dict, Float, Int, List, TraitError, Unicode, Union
 
-__all__ = ["Number", "Switch", "Table", "Text", "Texts", "Whole"]
+__all__ = ["Number", "Switch", "SwitchOrText", "Table", "Text", "Texts", "Whole"]
 
 _LONGEST_VALUE = 60
 
@@ -52,6 +52,12 @@ class Switch(_OneLine, Bool):  # type: ignore[type-arg]
     """True or False."""
 
     expected = "True or False"
+
+
+class SwitchOrText(_OneLine, Union):
+    """True, False or text."""
+
+    expected = "True, False or text"
 
 
 class Texts(_OneLine, List):  # type: ignore[type-arg]

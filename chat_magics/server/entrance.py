@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import secrets
 from typing import Any
@@ -34,18 +35,23 @@ class Entrance:
         self.admin_token = secrets.token_hex(32)
         self.seats = Seats(kernels, serving.idle_minutes * 60)
         self.people = People()
-        self.metrics = Metrics(config.home / "logs", self.seats)
-        self._limiter = RateLimiter(config.home / "limits.db", per_minute=None)
+        redis = {"cache": config.cache_url, "limits": config.limits}
+        used = {part: url for part, url in redis.items() if url}
+        self.metrics = Metrics(config.home / "logs", self.seats, used)
+        self._limiter = RateLimiter(config.home / "limits.db", per_minute=None, redis=config.limits)
         self.readiness = Readiness(self.people, self._limiter)
 
-    def page_load(self, address: str) -> float:
+    async def page_load(self, address: str) -> float:
         """0 where one more page may be loaded from an address, else seconds to wait."""
-        return self._limiter.acquire(f"pages {address}", self.serving.page_loads_per_minute)
+        return await self._wait(f"pages {address}", self.serving.page_loads_per_minute)
 
-    def request(self, address: str) -> float:
+    async def request(self, address: str) -> float:
         """The same for a prompt that a program sends."""
         limit = self.config.requests_per_minute_per_address
-        return self._limiter.acquire(f"from {address}", limit) if limit else 0.0
+        return await self._wait(f"from {address}", limit) if limit else 0.0
+
+    async def _wait(self, identity: str, limit: int) -> float:
+        return await asyncio.to_thread(self._limiter.acquire, identity, limit)
 
     def may_measure(self, request: HTTPServerRequest) -> bool:
         """True where a request may see the metrics: it has the token, or is of our network."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from ..log_file import LogFile
+from ..redis_link import link_to
 from .seats import Seats
 
 __all__ = ["CONTENT_TYPE_LATEST", "LogTail", "Metrics"]
@@ -63,9 +65,10 @@ class Metrics:
     Args:
         logs: the folder of the log that this server and its kernels write.
         seats: the open pages.
+        redis: the address of the Redis of each part that uses one.
     """
 
-    def __init__(self, logs: Path, seats: Seats) -> None:
+    def __init__(self, logs: Path, seats: Seats, redis: Mapping[str, str] | None = None) -> None:
         self._tail = LogTail(logs)
         self._gathering = threading.Lock()
         self._models: set[str] = set()
@@ -84,6 +87,16 @@ class Metrics:
         sessions.set_function(lambda: len(seats))
         running = Gauge("chat_magics_kernels", "Kernels, waiting ones too", registry=self.registry)
         running.set_function(seats.kernels)
+        self.away = self._counter("redis_away", "Times that a process lost its Redis", "part")
+        up = Gauge(
+            "chat_magics_redis_up",
+            "Whether this server can use it",
+            ["part"],
+            registry=self.registry,
+        )
+        for part, url in (redis or {}).items():
+            self.away.labels(part)  # from 0 on, so that the first time is seen as a change
+            up.labels(part).set_function(partial(_is_up, url))
 
     def _counter(self, name: str, help: str, *labels: str) -> Counter:
         return Counter(f"chat_magics_{name}", help, labels, registry=self.registry)
@@ -102,6 +115,8 @@ class Metrics:
             for record in self._tail.records():
                 if record.get("event") in ("request", "failure"):
                     self._count(record)
+                elif record.get("event") == "redis" and record.get("state") == "away":
+                    self.away.labels(record.get("part")).inc()
 
     def _label(self, model: str) -> str:
         """The name of a model; who asks may have made it up, and each name is kept for ever."""
@@ -125,3 +140,7 @@ class Metrics:
         self.latency.observe(record.get("latency") or 0)
         if (first := record.get("time_to_first_token")) is not None:
             self.first.observe(first)
+
+
+def _is_up(url: str) -> float:
+    return float(link_to(url).trouble is None)

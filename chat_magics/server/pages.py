@@ -86,7 +86,7 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]
 
     async def _refusal(self) -> tuple[int, float, str] | None:
         entrance = self.entrance
-        wait = entrance.page_load(address_of(self.request, entrance.serving))
+        wait = await entrance.page_load(address_of(self.request, entrance.serving))
         if wait:
             return 429, wait, "Too many pages were opened from your address."
         owner, most = self.current_user.username, entrance.serving.max_sessions

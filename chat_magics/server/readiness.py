@@ -8,10 +8,14 @@ from collections.abc import Callable
 
 from ..errors import ChatError
 from ..limits import RateLimiter
+from ..redis_link import link_to
 from ..telemetry import redacted
 from .people import People
 
-__all__ = ["Readiness"]
+__all__ = ["GOES_ON_WITHOUT", "Readiness"]
+
+GOES_ON_WITHOUT = ("cache", "limits")
+"""Parts that a server serves without: as many would stop serving at once where they share one."""
 
 GOOD_FOR = 10.0
 """Seconds: probes come often, and the model server may count requests."""
@@ -57,12 +61,13 @@ class Readiness:
         config, cache = self._people.common.config, self._people.client.cache
         if cache is None or not config.cache:
             return "ok"
-        cache.stats()
-        return "ok"
+        cache.get_key("ready?")  # a fault is a miss
+        away = link_to(config.cache_url).trouble if config.cache_url else None
+        return f"no reply comes from the cache: {away}" if away else "ok"
 
     def _limits(self, limiter: RateLimiter) -> str:
-        limiter.acquire("ready?", 1_000_000)
-        return "ok" if limiter.shared else "the limits are counted by this process alone"
+        limiter.acquire("ready?", 1_000)
+        return limiter.trouble or "ok"
 
     def _model_server(self) -> str:
         client = self._people.client

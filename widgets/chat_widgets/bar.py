@@ -105,7 +105,8 @@ class Bar(VBox):
         from chat_magics.conversation import Ask  # the history, which a page needs later
 
         panel = self._panel
-        return Ask(prompt=prompt, use_cache=panel.session.config.cache, surface=panel.surface)
+        use_cache = bool(panel.session.config.cache)
+        return Ask(prompt=prompt, use_cache=use_cache, surface=panel.surface)
 
     def refresh_title(self) -> None:
         """Shows what the conversation is called now."""

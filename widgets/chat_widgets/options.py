@@ -49,7 +49,7 @@ class Options(VBox):
             description="System prompt", placeholder=config.system or "none", rows=2, style=ROW
         )
         self.use_cache = Checkbox(
-            value=config.cache, description="Use cached replies", indent=False
+            value=bool(config.cache), description="Use cached replies", indent=False
         )
         self.refresh = Checkbox(value=False, description="Ask anew, past the cache", indent=False)
         self.budget, self.said = Said(), Said()

@@ -144,13 +144,13 @@ class ApiHandler(JupyterHandler):
         except ValidationError as error:
             raise HTTPError(422, _first(error)) from None
 
-    def check_address(self) -> None:
+    async def check_address(self) -> None:
         """Counts a prompt against the limit of the address that it came from.
 
         Raises:
             RateLimitReached: there were too many in the last minute.
         """
-        wait = self.entrance.request(address_of(self.request, self.entrance.serving))
+        wait = await self.entrance.request(address_of(self.request, self.entrance.serving))
         if wait:
             raise RateLimitReached(
                 f"too many requests from your address: again in {wait:.0f} s", retry_after=wait

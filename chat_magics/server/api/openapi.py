@@ -85,7 +85,7 @@ def description(url: str) -> dict[str, Any]:
         "security": [{"token": []}, {}],
         "paths": {
             "/healthz": {"get": _open("the server lives", Health)},
-            "/readyz": {"get": _open("every part can be used", Readiness, also=(503, Readiness))},
+            "/readyz": {"get": _open("a prompt can be answered", Readiness, also=(503, Readiness))},
             "/api/models": {"get": _operation("the models that can be asked", Models)},
             "/api/query": {"post": _operation("ask one prompt", Answer, Query, stream=True)},
             "/api/batch-query": {"post": _operation("ask many prompts", BatchReply, BatchQuery)},

@@ -74,7 +74,7 @@ class QueryHandler(ApiHandler):
     @signed_in
     async def post(self) -> None:
         query = self.read(Query)
-        self.check_address()
+        await self.check_address()
         session = self.session
         self._reply = await self.off_loop(lambda: _reply(session, query))
         if self._gone:
@@ -157,7 +157,7 @@ class BatchQueryHandler(ApiHandler):
         self, conversation: Conversation, index: int, prompt: str, batch: BatchQuery
     ) -> BatchItem:
         try:
-            self.check_address()
+            await self.check_address()
             reply = conversation.reply_to(_ask(prompt, batch, alone=True))
             self._replies.append(reply)
             await reply.wait_async()

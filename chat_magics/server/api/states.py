@@ -11,6 +11,7 @@ from ...client import ChatClient
 from ...errors import ChatError
 from ..entrance import Entrance
 from ..metrics import CONTENT_TYPE_LATEST
+from ..readiness import GOES_ON_WITHOUT
 from .base import ApiHandler, signed_in
 from .schema import Health, Models, Readiness, as_json
 
@@ -42,12 +43,12 @@ class HealthHandler(Probe):
 
 
 class ReadinessHandler(Probe):
-    """`GET /readyz`: 200 where all parts can be used, else 503; each part with its state."""
+    """`GET /readyz`: 200 where a prompt can be answered, else 503; each part with its state."""
 
     @allow_unauthenticated
     async def get(self) -> None:
         parts = await self.entrance.readiness.parts()
-        ready = all(state == "ok" for state in parts.values())
+        ready = all(state == "ok" or part in GOES_ON_WITHOUT for part, state in parts.items())
         self.set_status(200 if ready else 503)
         self.finish(as_json(Readiness(status="ready" if ready else "not ready", parts=parts)))
 
