@@ -67,6 +67,7 @@ ROOMS = {
     "httpx": {"client"},
     "httpx2": {"client"},
     "psutil": {"history"},
+    "psycopg": {"history"},
     "jinja2": {"server"},
     "jsonschema": {"batch"},
     "keyring": {"config"},
