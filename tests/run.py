@@ -52,6 +52,10 @@ def _has_postgres() -> bool:
     return any(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or bool(shutil.which("initdb"))
 
 
+def _has_haproxy() -> bool:
+    return bool(shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin"))
+
+
 def _has_npm() -> bool:
     folders = [NODE / "node_modules" / name for name in ("@copilotkit", "axe-core")]
     return bool(shutil.which("node")) and all(folder.is_dir() for folder in folders)
@@ -59,6 +63,7 @@ def _has_npm() -> bool:
 
 GROUPS = (
     Group("browser", lambda: bool(_chromium()), ("chromium",)),
+    Group("haproxy", _has_haproxy, ("haproxy",)),
     Group("postgres", _has_postgres, ("postgresql",)),
     Group(
         "npm",
