@@ -20,6 +20,7 @@
     ├── BadResponse                  500   the server answered something else than a reply
     │   └── AnswerUnfit              500   the reply is not of the shape that was asked for
     └── StoreError                   500   the history file cannot be used
+        └── StoreAway                503   try later: its database does not answer
 
 Each message is one line for a person: what happened, what to do. None holds a key, and each can
 be pickled, which the errors of the openai package cannot (they also carry the key in
@@ -50,6 +51,7 @@ __all__ = [
     "RateLimited",
     "RequestTimeout",
     "ServerUnavailable",
+    "StoreAway",
     "StoreError",
     "StreamRestarted",
 ]
@@ -202,6 +204,12 @@ class AnswerUnfit(BadResponse):
 
 class StoreError(ChatError):
     """The history cannot be read or written."""
+
+
+class StoreAway(StoreError):
+    """The history's database does not answer now."""
+
+    status = 503
 
 
 class StreamRestarted(Exception):

@@ -102,6 +102,10 @@ class AppServer(Closing):
         """Ends it by a signal; its exit status."""
         if self._process.poll() is None:
             os.kill(self._process.pid, sign)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Its exit status, once it has ended by itself."""
         return self._process.wait(timeout=60)
 
     @property

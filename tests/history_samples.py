@@ -55,10 +55,10 @@ place = sys.argv[1]
 """
 
 
-def start_python(code: str, place: object, **options: Any) -> subprocess.Popen[str]:
+def start_python(code: str, place: object, *more: str, **options: Any) -> subprocess.Popen[str]:
     """A process that runs this code; `place`, History, ask, begun and make are there."""
     return subprocess.Popen(
-        [sys.executable, "-c", _IMPORTS + code, str(place)],
+        [sys.executable, "-c", _IMPORTS + code, str(place), *more],
         cwd=Path(__file__).parents[1],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

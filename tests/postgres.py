@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 from pathlib import Path
+
+import psutil
 
 from tests.closing import Closing
 
@@ -55,6 +58,26 @@ class PostgresServer(Closing):
     def stop(self) -> None:
         """Stop the server at once, as a crash would."""
         self._run("pg_ctl", "-D", "data", "-m", "immediate", "stop")
+
+    def kill(self) -> None:
+        """Kill the server's first process by -9, and wait until those that it left have noticed."""
+        first, *others = self._processes()
+        first.kill()
+        psutil.wait_procs([first, *others])
+
+    def hang(self) -> None:
+        """Stop all of its processes where they are: they answer nothing, and hold all they have."""
+        for process in self._processes():
+            process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let them run again."""
+        for process in self._processes():
+            process.send_signal(signal.SIGCONT)
+
+    def _processes(self) -> list[psutil.Process]:
+        first = psutil.Process(int((self._folder / "data/postmaster.pid").read_text().split()[0]))
+        return [first, *first.children(recursive=True)]
 
     def database(self, name: str) -> str:
         """The URL of a new, empty database."""

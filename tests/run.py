@@ -54,6 +54,10 @@ def _has_postgres() -> bool:
     return any(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or bool(shutil.which("initdb"))
 
 
+def _has_haproxy() -> bool:
+    return bool(shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin"))
+
+
 def _has_npm() -> bool:
     names = ("@copilotkit", "axe-core", "@kubernetes-models")
     folders = [NODE / "node_modules" / name for name in names]
@@ -66,6 +70,7 @@ def _has_buildah() -> bool:
 
 GROUPS = (
     Group("browser", lambda: bool(_chromium()), ("chromium",)),
+    Group("haproxy", _has_haproxy, ("haproxy",)),
     Group("postgres", _has_postgres, ("postgresql",)),
     Group("redis", redis_installed, ("redis-server", "faketime")),
     Group(

@@ -72,6 +72,7 @@ ROOMS = {
     "httpx": {"client"},
     "httpx2": {"client"},
     "psutil": {"history"},
+    "psycopg": {"history"},
     "jinja2": {"server"},
     "jsonschema": {"batch"},
     "keyring": {"config"},

@@ -1,4 +1,4 @@
-"""The command `chat-magics`: app, sessions, prompts over rows, the demo model, JupyterLab."""
+"""The command `chat-magics`: app, sessions, rows, a history moved, the demo model, JupyterLab."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from importlib.util import find_spec
 
 from ..errors import ChatError
 from .demo_without_key import use_demo_without_key
+from .moving import add_move
 from .rows import add_rows
 from .serving import add_serve
 from .sessions import add_sessions
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     lab.set_defaults(run=_lab, takes_rest=True)
+    add_move(commands)
     add_rows(commands)
     add_serve(commands)
     add_sessions(commands)

@@ -29,7 +29,13 @@ def add_serve(commands: Any) -> None:
     parser.add_argument("--port", type=int, help="0 takes a free one (default 8866)")
     parser.add_argument("--base-url", metavar="PATH", help="path of the app (default /)")
     parser.add_argument("--auth", choices=("none", "token", "proxy"), help="who may come in")
-    parser.add_argument("--token", help="what admits; better in a file, see above")
+    parser.add_argument("--token", help="what admits; better in a file")
+    parser.add_argument("--token-file", metavar="FILE", help="holds the token")
+    parser.add_argument(
+        "--cookie-secret-file",
+        metavar="FILE",
+        help="holds what signs cookies, the same for all servers that are one app",
+    )
     parser.add_argument(
         "--open-to-anyone",
         action="store_true",
@@ -46,6 +52,9 @@ def add_serve(commands: Any) -> None:
     parser.add_argument("--frame-ancestors", metavar="ORIGINS", help="who may show it in a frame")
     parser.add_argument("--max-sessions", type=int, help="pages open at a time (default 20)")
     parser.add_argument("--idle-minutes", type=float, help="an idle page is ended (default 60)")
+    parser.add_argument(
+        "--drain-seconds", type=float, help="time for replies to end at SIGTERM (default 30)"
+    )
     parser.add_argument("--preheated", type=int, help="kernels that wait for visitors (default 1)")
     parser.add_argument(
         "--own-key", action="store_true", default=None, help="a field for a key of one's own"
@@ -58,9 +67,17 @@ def add_serve(commands: Any) -> None:
 
 _OWN = {"run", "takes_rest", "rest", "model", "demo", "open_browser"}
 
+_SECRETS = ("token", "cookie_secret")
+"""Settings that a file may hold which the command line names."""
+
 
 def _serve(parsed: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(parsed).items() if name not in _OWN}
+    for name in _SECRETS:
+        path, variable = given.pop(f"{name}_file"), f"CHAT_MAGICS_SERVE_{name.upper()}"
+        if path is not None:
+            os.environ.pop(variable, None)  # which would go before the file
+            os.environ[f"{variable}_FILE"] = path
     settings = serve_settings(given)
     if parsed.model:
         os.environ["CHAT_MAGICS_MODEL"] = parsed.model

@@ -1,4 +1,7 @@
-"""Partial: what has come of a reply so far, kept in history while it still streams."""
+"""Partial: what has come of a reply so far, kept in history while it still streams.
+
+A history that is away takes nothing; it is asked again, and the end of the turn tells of it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..errors import ChatError, StoreAway
 from ..history import History
 
 if TYPE_CHECKING:
@@ -20,6 +24,10 @@ _FLUSH_SECONDS = 0.25
 _FLUSH_CHARS = 2048
 _FLUSH_SHARE = 16
 _LONG_CHARS = 100_000
+_AWAY_SECONDS = 2.0
+
+BEAT_SECONDS = 10.0
+"""Signs of life for other machines, which take a reply for dead after a minute."""
 
 
 class Partial:
@@ -38,6 +46,19 @@ class Partial:
         self._grown = self._length = 0
         self._much = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._beats: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """The prompt is stored, and about to be sent."""
+        self._beats = asyncio.get_running_loop().create_task(self._beat())
+
+    async def _beat(self) -> None:
+        exchange = self._reply.exchange
+        assert exchange is not None
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            with contextlib.suppress(ChatError):
+                await self._session.store(partial(History.beat, exchange_id=exchange.id))
 
     def grew(self, characters: int) -> None:
         """Text has come, or reasoning."""
@@ -62,14 +83,21 @@ class Partial:
             exchange, text = self._reply.exchange, self._reply.text_so_far
             assert exchange is not None
             came = partial(_append, id=exchange.id, text=text, reasoning=self._reasoning())
-            await self._session.store(came)
+            try:
+                await self._session.store(came)
+            except StoreAway:
+                self._grown = 1  # all of it is to be stored still
+                await asyncio.sleep(_AWAY_SECONDS)
+            except ChatError:  # it was deleted meanwhile: the end of the turn says so
+                return
         self._task = None
 
     async def end(self) -> None:
         """No more is stored after this."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [task for task in (self._task, self._beats) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _append(history: History, *, id: str, text: str, reasoning: str) -> None:

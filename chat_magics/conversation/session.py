@@ -82,6 +82,7 @@ class Session(Telling, Spender):
         self._store.use(self.config)
         self._running: set[tuple[int, Turn]] = set()
         self._watchers: Watchers[Conversation] = Watchers()
+        self.busy: Watchers[bool] = Watchers()  # told True as a reply begins, False after the last
         self.listing = Listing(self)
         self._apply()
 
@@ -193,6 +194,10 @@ class Session(Telling, Spender):
         self.check_open()
         return self._store.run_now(work)
 
+    def store_later(self, work: Callable[[History], object]) -> None:
+        """Has work on the history done once its database, which is away, answers again."""
+        self._store.owe(work)
+
     @property
     def closed(self) -> bool:
         """True where `close` was called: it can be used no more."""
@@ -245,15 +250,18 @@ class Session(Telling, Spender):
     def started(self, turn: Turn) -> None:
         """Notes a turn under way, so that closing the session ends it properly."""
         self._running.add((os.getpid(), turn))
+        self.busy.tell(True)
 
     def finished(self, turn: Turn) -> None:
         """Forgets it."""
         self._running.discard((os.getpid(), turn))
+        if not self._running:
+            self.busy.tell(False)
 
     @property
     def idle(self) -> bool:
-        """True where no reply is under way."""
-        return not self._running
+        """True where no reply is under way, and none is to be stored yet."""
+        return not self._running and self._store.settled
 
     async def _stop_all(self) -> None:
         # A forked child knows of its parent's turns, and has none of their tasks.

@@ -12,12 +12,13 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..client import Event, Restarted, Sending, Text, Waiting
-from ..errors import ChatError, NotFound
-from ..history import Exchange, PathMoved, Status
+from ..errors import ChatError, StoreAway
+from ..history import PathMoved, Status
 from ..interpreter import short_turns
 from ..messages import ChatRequest, Completion, Image, Usage
 from .ask import Ask
 from .attached import earlier_images
+from .ending import Ending, forgotten
 from .partial import Partial
 from .path import Place, find_place
 from .record import begun, ended
@@ -53,6 +54,9 @@ class Turn:
         self._requests = 0
         self._began = time.monotonic()
         self._partial = Partial(self._session, reply, self._reasoning)
+        self._ending = Ending(
+            self._session, self._state, reply, self._find_place, self._while_not_stopped
+        )
 
     def start(self) -> None:
         """Begins the turn as a task of the loop."""
@@ -152,12 +156,18 @@ class Turn:
         exchange = begun(self._reply.id, before.id, ask, request, context, place.supersedes)
         self._place, self._reply.sent_messages = place, request.messages
         path = place.with_exchange(exchange.id) if place.at_once else state.path
-        record = await self._session.store(
-            lambda history: history.begin(exchange, before, path, before.path)
-        )
+        try:
+            record = await self._session.store(
+                lambda history: history.begin(exchange, before, path, before.path)
+            )
+        except StoreAway as away:
+            # Whether it was stored nobody knows; it is not sent.
+            self._session.store_later(forgotten(exchange, away))
+            raise
         exchange = exchange.without_files()  # history keeps those
         state.took(exchange, record)
         self._reply.exchange = exchange
+        self._partial.begin()
         self._began = time.monotonic()
         return request
 
@@ -231,37 +241,12 @@ class Turn:
             attempts=self._requests,
             latency=took or time.monotonic() - self._began,
         )
-        exchange = await self._finish(exchange)
-        self._reply.exchange = exchange
+        try:
+            exchange = await self._ending.store(exchange, at_once=self._place.at_once)
+        finally:
+            self._reply.exchange = exchange
         # On another thread: a hook of the person may take its time, or ask something itself.
         await asyncio.to_thread(self._session.log, exchange, request.messages, error)
-
-    async def _finish(self, exchange: Exchange) -> Exchange:
-        """The exchange as it is stored for good; its answer takes the place of what it replaces."""
-        while True:
-            try:
-                return await self._stored_end(*self._settled(exchange))
-            except PathMoved as moved:  # another kernel asked in this conversation meanwhile
-                await self._state.moved(moved.record)
-
-    async def _stored_end(self, exchange: Exchange, path: tuple[str, ...] | None) -> Exchange:
-        record = await self._state.load()
-        await self._session.store(lambda history: history.finish(exchange, path, record.path))
-        if path is not None:
-            record = record.model_copy(update={"path": path})
-        self._state.took(exchange, record)
-        return exchange
-
-    def _settled(self, exchange: Exchange) -> tuple[Exchange, tuple[str, ...] | None]:
-        """The exchange with what it supersedes now, and the new path; None where that stands."""
-        if self._place.at_once or not exchange.answered:
-            return exchange, None
-        try:
-            place = self._find_place()
-        except NotFound:  # another kernel took it out of the path; the answer is kept all the same
-            return exchange, None
-        settled = exchange.model_copy(update={"supersedes": place.supersedes})
-        return settled, place.with_exchange(exchange.id)
 
     async def _what_came(self, request: ChatRequest, status: Status) -> Completion | None:
         """What came before a stop or a failure, its tokens estimated: they are billed too."""

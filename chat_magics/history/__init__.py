@@ -17,6 +17,7 @@ from .exchange import (
     new_id,
 )
 from .history import History
+from .moving import Moved, move
 
 __all__ = [
     "MISFIT",
@@ -25,6 +26,7 @@ __all__ = [
     "ConversationRecord",
     "Exchange",
     "History",
+    "Moved",
     "PathMoved",
     "RowAnswer",
     "RowAsked",
@@ -32,5 +34,6 @@ __all__ = [
     "Spent",
     "Status",
     "Surface",
+    "move",
     "new_id",
 ]

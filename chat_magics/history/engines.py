@@ -14,7 +14,17 @@ from chat_magics.errors import ConfigError
 __all__ = ["file_engine", "memory_engine", "read_only_engine", "server_engine"]
 
 BUSY_SECONDS = 30
-CONNECT_SECONDS = 10
+
+SERVER = {
+    "application_name": "chat_magics",
+    "connect_timeout": 5,
+    # Where the machine is gone or the network cut: else a write waits for a quarter of an hour.
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""How PostgreSQL is reached where the URL says nothing of it; seconds, and one in ms."""
 
 
 def file_engine(path: Path, *, checkpoints: bool) -> Engine:
@@ -72,8 +82,12 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-def server_engine(url: str) -> tuple[Engine, str]:
+def server_engine(url: str, silent_seconds: float | None = None) -> tuple[Engine, str]:
     """The engine of a PostgreSQL URL, and the URL as it may be shown: without its password.
+
+    Args:
+        url: of a database.
+        silent_seconds: how long the server may say nothing; None for what suits a chat.
 
     Raises:
         ConfigError: the URL cannot be read, or the driver is not installed.
@@ -86,20 +100,35 @@ def server_engine(url: str) -> tuple[Engine, str]:
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername != "postgresql+psycopg":
         raise ConfigError(_USABLE)
+    how = {name: value for name, value in SERVER.items() if name not in parsed.query}
     try:
         engine = create_engine(
             parsed,
-            connect_args={"connect_timeout": CONNECT_SECONDS},
+            connect_args=how,
             pool_size=1,
             max_overflow=0,
             pool_pre_ping=True,
             hide_parameters=True,
         )
-    except ModuleNotFoundError:
+        from chat_magics.history.patience import PatientConnection  # the driver: 0.2 s
+    except ImportError:  # of the driver, or of the library that it is made of
         raise ConfigError(
             "A history in PostgreSQL needs its driver: pip install 'chat-magics[postgres]'"
         ) from None
-    return engine, parsed.render_as_string(hide_password=True)
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _record: Any, arguments: Any, given: Any) -> PatientConnection:
+        connection = PatientConnection.connect(*arguments, **given)
+        if silent_seconds is not None:
+            connection.silent_seconds = silent_seconds
+        return connection
+
+    return engine, _shown(parsed)
+
+
+def _shown(url: URL) -> str:
+    """Without what the driver takes from a URL's query, too, where a password may stand."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 _USABLE = "The history's place is a file path, sqlite:///PATH, or postgresql://USER@HOST/DATABASE"

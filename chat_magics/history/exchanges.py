@@ -6,7 +6,7 @@ Every function that reads takes the owner, and sees no other owner's rows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -22,14 +22,12 @@ from sqlalchemy import (
     not_,
     or_,
     select,
-    update,
 )
 
-from chat_magics.errors import NotFound, StoreError
-from chat_magics.history import attached, search_index
+from chat_magics.history import attached, search_index, under_way
 from chat_magics.history.exchange import Exchange, Spent, now
 from chat_magics.history.expressions import owned_by
-from chat_magics.history.process import ProcessMark, this_process
+from chat_magics.history.process import this_process
 from chat_magics.history.schema import exchanges as table
 from chat_magics.history.schema import removed
 
@@ -39,8 +37,6 @@ __all__ = [
     "finish",
     "from_row",
     "get",
-    "has_streaming",
-    "interrupt_dead",
     "marked",
     "of_ids",
     "partial",
@@ -51,9 +47,6 @@ __all__ = [
     "versions",
 ]
 
-SILENT_FOR = timedelta(hours=1)
-"""After so long without a sign of life, a reply of another machine is taken for interrupted."""
-
 IDS_AT_ONCE = 500
 
 
@@ -62,6 +55,8 @@ def add(connection: Connection, exchange: Exchange) -> None:
     # As parameters, and not as values of the statement, which would be built anew each time.
     connection.execute(insert(table), marked([exchange]))
     attached.add(connection, [exchange])
+    if connection.dialect.name != "sqlite":
+        under_way.beat(connection, exchange.owner, exchange.id)
 
 
 def add_ended(connection: Connection, exchanges: Sequence[Exchange]) -> None:
@@ -92,7 +87,7 @@ def partial(connection: Connection, owner: str, id: str, text: str, reasoning: s
         NotFound: there is no such exchange.
         StoreError: it has ended.
     """
-    _change_streaming(connection, owner, id, {"text": text, "reasoning": reasoning})
+    under_way.change(connection, owner, id, {"text": text, "reasoning": reasoning})
 
 
 def finish(connection: Connection, exchange: Exchange) -> None:
@@ -102,22 +97,8 @@ def finish(connection: Connection, exchange: Exchange) -> None:
         NotFound: there is no such exchange.
         StoreError: it has ended before.
     """
-    _change_streaming(connection, exchange.owner, exchange.id, _to_row(exchange))
+    under_way.change(connection, exchange.owner, exchange.id, _to_row(exchange))
     search_index.add_later(connection, exchange.id)
-
-
-def _change_streaming(
-    connection: Connection, owner: str, id: str, values: Mapping[str, Any]
-) -> None:
-    mine = and_(table.c.id == id, table.c.owner == owner)
-    streams = table.c.status == "streaming"
-    change = update(table).where(mine, streams)
-    if connection.execute(change, {**values, "touched": now()}).rowcount == 1:
-        return
-    status = connection.execute(select(table.c.status).where(mine)).scalar()
-    if status is None:
-        raise _not_found(id)
-    raise StoreError(f"Exchange {id} ended ({status}) and cannot change: ask again for a new one")
 
 
 def get(connection: Connection, owner: str, id: str) -> Exchange:
@@ -128,7 +109,7 @@ def get(connection: Connection, owner: str, id: str) -> Exchange:
     """
     found = of_ids(connection, owner, [id])
     if not found:
-        raise _not_found(id)
+        raise under_way.not_found(id)
     return found[0]
 
 
@@ -166,7 +147,7 @@ def versions(connection: Connection, owner: str, id: str) -> list[Exchange]:
     query = _owned(owner).where(table.c.id.in_(select(family.c.id)))
     found = _exchanges(connection, query.order_by(table.c.created, table.c.id))
     if not found:
-        raise _not_found(id)
+        raise under_way.not_found(id)
     return found
 
 
@@ -230,46 +211,12 @@ def saved(connection: Connection, owner: str) -> float:
     return float(connection.execute(query).scalar_one())
 
 
-def has_streaming(connection: Connection) -> bool:
-    """True where any owner's exchange is marked as streaming."""
-    query = select(table.c.id).where(table.c.status == "streaming").limit(1)
-    return connection.execute(query).first() is not None
-
-
-def interrupt_dead(connection: Connection) -> int:
-    """End the exchanges, of any owner, whose process died while they streamed; how many."""
-    streams = table.c.status == "streaming"
-    mark = (table.c.host, table.c.pid, table.c.process_started)
-    interrupted = 0
-    for row in connection.execute(select(*mark).where(streams).distinct()).all():
-        alive = ProcessMark(*row).alive
-        if alive:
-            continue
-        theirs = [
-            column.is_not_distinct_from(value) for column, value in zip(mark, row, strict=True)
-        ]
-        if alive is None:
-            theirs.append(table.c.touched < now() - SILENT_FOR)
-        # Locked, so that of two processes on a server one finds them.
-        found = select(table.c.id).where(streams, *theirs).with_for_update()
-        ids = list(connection.execute(found).scalars())
-        ended = update(table).where(streams, *theirs)
-        connection.execute(ended.values(status="interrupted", ended=table.c.touched))
-        search_index.postpone(connection, ids)
-        interrupted += len(ids)
-    return interrupted
-
-
 def _owned(owner: str) -> Select[Any]:
     return select(table).where(table.c.owner == owner)
 
 
 def _exchanges(connection: Connection, query: Select[Any]) -> list[Exchange]:
     return [from_row(row) for row in connection.execute(query).mappings()]
-
-
-def _not_found(id: str) -> NotFound:
-    return NotFound(f"No exchange {id}: it is not in this history, or belongs to somebody else")
 
 
 _USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "estimated")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from chat_magics.errors import StoreError
+from chat_magics.errors import StoreAway, StoreError
 
 __all__ = ["FileUnusable", "translated"]
 
@@ -24,6 +24,9 @@ class FileUnusable(StoreError):
         super().__init__(message)
         self.damaged = damaged
 
+
+AWAY_SECONDS = 3.0
+"""After so long a server that restarts may answer again."""
 
 # SQLite's own words, since its error codes are on the exception from Python 3.11 only.
 _FILE_FAULTS = (
@@ -60,6 +63,28 @@ def _meaning(error: DBAPIError, name: str) -> StoreError:
             return FileUnusable(meaning, damaged=damaged)
     if "database is locked" in words:
         return StoreError(f"Another process keeps {name} locked: try again, or end that kernel")
+    if _is_away(error):
+        return StoreAway(
+            f"The history {name} does not answer: {words}. What was kept is safe; try again in a "
+            "moment",
+            retry_after=AWAY_SECONDS,
+            transient=True,
+        )
     if isinstance(error, IntegrityError):
         return StoreError(f"The history {name} already holds that: {words}")
     return StoreError(f"The history {name} does not work: {words}; check it and try again")
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """True where a server broke off, cannot be reached, or goes down or comes up just now."""
+    if error.connection_invalidated:
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    code = getattr(error.orig, "sqlstate", "")
+    # None where no connection could be made: then the server gave no code (SQLSTATE) either.
+    return code is None or str(code).startswith(_TRANSIENT)
+
+
+_TRANSIENT = ("08", "53", "57P")
+"""Classes of PostgreSQL: the connection, resources such as connections, an operator's doing."""

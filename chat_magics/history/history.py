@@ -12,6 +12,7 @@ from chat_magics.errors import StoreError
 from chat_magics.history import conversations, exchanges
 from chat_magics.history.exchange import ConversationRecord, Exchange, PathMoved, Spent
 from chat_magics.history.keeping import Keeping
+from chat_magics.history.living import Living
 from chat_magics.history.reading import FrameReading
 from chat_magics.history.resilient import ResilientStore
 from chat_magics.history.row_keeping import RowKeeping
@@ -19,7 +20,7 @@ from chat_magics.history.row_keeping import RowKeeping
 __all__ = ["History"]
 
 
-class History(FrameReading, Keeping, RowKeeping):
+class History(FrameReading, Keeping, Living, RowKeeping):
     """Conversations and exchanges, kept in a SQLite file or a PostgreSQL database.
 
     It is synchronous and can be called from several threads; calls take turns. What a call wrote
@@ -33,7 +34,8 @@ class History(FrameReading, Keeping, RowKeeping):
 
     Raises:
         ConfigError: the URL cannot be used.
-        StoreError: the server does not answer, or a newer chat_magics wrote the file.
+        StoreAway: the server does not answer.
+        StoreError: a newer chat_magics wrote it.
 
     Example:
         >>> history = History("sqlite://", on_warning=print)
@@ -69,11 +71,6 @@ class History(FrameReading, Keeping, RowKeeping):
         except BaseException:
             self._store.close()
             raise
-
-    def end_dead(self) -> None:
-        """Mark the replies whose process died while they came as interrupted, whosever they are."""
-        if self._store.read(exchanges.has_streaming):
-            self._store.write(exchanges.interrupt_dead)
 
     @property
     def durable(self) -> bool:

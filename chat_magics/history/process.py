@@ -47,7 +47,13 @@ class ProcessMark(NamedTuple):
             return None
         if zombie:
             return False
-        return self.started is None or abs(started - self.started) < _SAME_START
+        return self.is_at(started)
+
+    def is_at(self, started: float | None) -> bool:
+        """True where the process of this pid that started then is this one, as far as known."""
+        if self.started is None or started is None:
+            return True
+        return abs(started - self.started) < _SAME_START
 
 
 def _pid_in_use(pid: int) -> bool | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, select
 
 from chat_magics.errors import InvalidRequest
-from chat_magics.history import conversations, exchanges
+from chat_magics.history import conversations, exchanges, under_way
 from chat_magics.history.exchange import ConversationRecord
 from chat_magics.history.schema import conversations as talk_table
 from chat_magics.history.schema import exchanges as exchange_table
@@ -25,7 +25,7 @@ def remove(connection: Connection, owner: str, id: str) -> int:
     """
     conversations.locked(connection, owner, id)  # nobody begins an exchange there meanwhile
     record = conversations.get(connection, owner, id)
-    exchanges.interrupt_dead(connection)
+    under_way.interrupt_dead(connection)
     own = exchange_table.c.conversation == id
     found = connection.execute(select(exchange_table.c.id, exchange_table.c.status).where(own))
     statuses = {row.id: row.status for row in found}

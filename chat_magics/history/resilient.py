@@ -14,7 +14,7 @@ from chat_magics.history.faults import FileUnusable
 from chat_magics.history.salvage import rescue, set_aside
 from chat_magics.history.store import Store, open_file, open_memory, open_server
 
-__all__ = ["ResilientStore"]
+__all__ = ["ResilientStore", "file_of"]
 
 T = TypeVar("T")
 
@@ -46,6 +46,11 @@ class ResilientStore:
     def durable(self) -> bool:
         """False where the rows live in this process's memory only."""
         return self._durable
+
+    @property
+    def on_server(self) -> bool:
+        """True where they are on a server, which other machines may use as well."""
+        return self._durable and self._store.path is None
 
     @property
     def name(self) -> str:
@@ -103,7 +108,7 @@ class ResilientStore:
 
     def _open(self, place: str) -> Store:
         if place.startswith("sqlite:"):
-            place = _file_of(place)
+            place = file_of(place)
         elif "://" in place:
             return open_server(place)
         if place in ("", ":memory:"):
@@ -129,7 +134,7 @@ class ResilientStore:
         return memory
 
 
-def _file_of(url: str) -> str:
+def file_of(url: str) -> str:
     """The path in a SQLite URL, taken as it stands; nothing for a database in memory."""
     if url == "sqlite://":
         return ""

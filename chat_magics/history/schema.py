@@ -32,6 +32,7 @@ from chat_magics.history.columns import Json, Prose, Utc
 
 __all__ = [
     "LAYOUT",
+    "MOVING",
     "Layout",
     "attachments",
     "conversations",
@@ -39,7 +40,9 @@ __all__ = [
     "indexed",
     "make_word_index",
     "prepare",
+    "refuse_newer",
     "removed",
+    "stamp",
     "unindexed",
     "version_of",
 ]
@@ -247,6 +250,9 @@ def _to_rows(connection: Connection) -> None:
 
 LAYOUT = Layout(version=3, needs="0.3.0", steps={1: _to_search, 2: _to_rows})
 
+MOVING = 1_000_000
+"""The version of a database into which a history is being moved: no program opens it till then."""
+
 _ADVISORY_LOCK = 0x63686174
 """Our number for PostgreSQL's advisory lock: one process at a time makes or changes tables."""
 
@@ -268,28 +274,44 @@ def prepare(connection: Connection, layout: Layout = LAYOUT) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
-    found = version_of(connection)
+    found = refuse_newer(connection, layout)
     if found == layout.version:
         return
-    if found > layout.version:
-        raise StoreError(_too_new(connection, found, layout))
     if found == 0:
         _metadata.create_all(connection)
         make_word_index(connection)
     else:
         for version in range(found, layout.version):
             layout.steps[version](connection)
-    _stamp(connection, layout)
+    stamp(connection, layout.version, layout.needs)
 
 
-def _stamp(connection: Connection, layout: Layout) -> None:
+def stamp(connection: Connection, version: int, needs: str) -> None:
+    """Note of which version the tables are, and what older programs are told that they need."""
     connection.execute(delete(_layout))
-    connection.execute(insert(_layout).values(version=layout.version, needs=layout.needs))
+    connection.execute(insert(_layout).values(version=version, needs=needs))
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"PRAGMA user_version = {layout.version:d}")
+        connection.exec_driver_sql(f"PRAGMA user_version = {version:d}")
+
+
+def refuse_newer(connection: Connection, layout: Layout = LAYOUT) -> int:
+    """The version of the tables, which this program knows.
+
+    Raises:
+        StoreError: the database was written by a newer chat_magics, or is being moved into.
+    """
+    found = version_of(connection)
+    if found > layout.version:
+        raise StoreError(_too_new(connection, found, layout))
+    return found
 
 
 def _too_new(connection: Connection, found: int, layout: Layout) -> str:
+    if found == MOVING:
+        return (
+            "A history is being moved here and is not whole yet: let chat-magics move end, or run "
+            "the same command again where it was cut off"
+        )
     known = inspect(connection).has_table(_layout.name)
     needs = connection.execute(select(_layout.c.needs)).scalar() if known else None
     wanted = f"chat_magics {needs} or newer" if needs else "a newer chat_magics"

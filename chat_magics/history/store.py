@@ -31,6 +31,9 @@ WAL_RESET_FIXED = (3, 51, 3)
 CHECKPOINT_EVERY = 256
 """Write transactions of one process between two checkpoints, where the guard makes them."""
 
+CHANGE_SECONDS = 3600.0
+"""How long a server may take to bring a large history to a newer layout."""
+
 CHECKED_BYTES = 8_000_000
 """A file up to this size is checked whenever it is opened (about 1 ms per MB)."""
 
@@ -150,15 +153,22 @@ def open_server(url: str) -> Store:
     Raises:
         StoreError: it cannot be reached, its driver is not installed, or it is newer than us.
     """
-    engine, name = server_engine(url)
-    store = Store(engine, name)
+    store = Store(*server_engine(url))
     try:
         if store.read(version_of) != LAYOUT.version:
-            store.write(prepare)
+            _make_server_ready(url)
     except BaseException:
         store.close()
         raise
     return store
+
+
+def _make_server_ready(url: str) -> None:
+    unhurried = Store(*server_engine(url, silent_seconds=CHANGE_SECONDS))
+    try:
+        unhurried.write(prepare)
+    finally:
+        unhurried.close()
 
 
 def open_file(path: Path, layout: Layout = LAYOUT) -> Store:

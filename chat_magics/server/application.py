@@ -14,6 +14,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from .api import unknown
 from .api.states import Probe
 from .body_limit import LimitedServer
 from .compiled import keeping_compiled
+from .draining import drained
 from .entrance import Entrance
 from .headers import EXTENSIONS, security_headers
 from .identity import COOKIE_DAYS, Visitors
@@ -129,9 +131,9 @@ class ChatVoila(Voila):  # type: ignore[misc]
 
     def _serve(self) -> None:
         self.ioloop = IOLoop.current()
-        for sign in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(sign, self._handle_signal_stop)
         entrance: Entrance = self.app.settings["chat_magics"]
+        signal.signal(signal.SIGINT, self._handle_signal_stop)
+        signal.signal(signal.SIGTERM, partial(self._end_gently, entrance))
         sweeping = PeriodicCallback(entrance.seats.sweep, SWEEP_EVERY)
         sweeping.start()
         lag = _Lag(entrance.metrics.lag)
@@ -145,6 +147,18 @@ class ChatVoila(Voila):  # type: ignore[misc]
             lag.stop()
             card.unlink(missing_ok=True)
             self.stop()
+
+    def _end_gently(self, entrance: Entrance, sign: int, frame: Any) -> None:
+        """Lets what is under way end, at the first SIGTERM; at a second one all ends at once."""
+        if entrance.ending:
+            self._handle_signal_stop(sign, frame)
+        else:
+            entrance.end()
+            self.ioloop.add_callback_from_signal(self._drain, entrance)
+
+    async def _drain(self, entrance: Entrance) -> None:
+        await drained(entrance, self.serving.drain_seconds)
+        self.ioloop.stop()
 
     def stop(self) -> None:
         """Ends the kernels and closes what was opened."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tornado.httputil import HTTPServerRequest
 
 from ..config import ChatConfig
+from ..errors import ServerUnavailable
 from ..limits import RateLimiter
 from .metrics import Metrics
 from .people import People
@@ -17,7 +20,10 @@ from .readiness import Readiness
 from .seats import Seats
 from .settings import ServeSettings
 
-__all__ = ["Entrance"]
+__all__ = ["ENDING_SECONDS", "Entrance"]
+
+ENDING_SECONDS = 3
+"""After so long, who is refused since the server ends finds another one, or the one after it."""
 
 
 class Entrance:
@@ -38,8 +44,44 @@ class Entrance:
         redis = {"cache": config.cache_url, "limits": config.limits}
         used = {part: url for part, url in redis.items() if url}
         self.metrics = Metrics(config.home / "logs", self.seats, used)
+        self.ending = False
+        self._under_way: set[object] = set()
         self._limiter = RateLimiter(config.home / "limits.db", per_minute=None, redis=config.limits)
         self.readiness = Readiness(self.people, self._limiter)
+
+    def end(self) -> None:
+        """Nobody else is let in: the server ends once what is under way has ended."""
+        self.ending = True
+
+    def refusal(self) -> ServerUnavailable:
+        """What is told to who asks while the server ends."""
+        return ServerUnavailable(
+            "this server is ending: ask again in a moment", retry_after=ENDING_SECONDS
+        )
+
+    @contextmanager
+    def answering(self, handler: object) -> Iterator[None]:
+        """Notes that a program is answered, so that the server does not end before.
+
+        Raises:
+            ServerUnavailable: the server is ending.
+        """
+        if self.ending:
+            raise self.refusal()
+        self._under_way.add(handler)
+        try:
+            yield
+        finally:
+            self._under_way.discard(handler)
+
+    @property
+    def under_way(self) -> list[object]:
+        """The handlers that answer now."""
+        return list(self._under_way)
+
+    async def idle(self) -> bool:
+        """True where no reply is under way, of a program or in a page."""
+        return not self._under_way and not await self.seats.answering()
 
     async def page_load(self, address: str) -> float:
         """0 where one more page may be loaded from an address, else seconds to wait."""

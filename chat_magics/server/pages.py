@@ -19,7 +19,7 @@ from voila.static_file_handler import MultiStaticFileHandler, TemplateStaticFile
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
-from .entrance import Entrance
+from .entrance import ENDING_SECONDS, Entrance
 from .framing import V1, is_framed
 from .identity import address_of
 from .seats import Claims
@@ -86,6 +86,8 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]
 
     async def _refusal(self) -> tuple[int, float, str] | None:
         entrance = self.entrance
+        if entrance.ending:
+            return 503, ENDING_SECONDS, "This server is ending."
         wait = await entrance.page_load(address_of(self.request, entrance.serving))
         if wait:
             return 429, wait, "Too many pages were opened from your address."
@@ -200,7 +202,8 @@ class KernelDoor(RequestHandler):
         seat = entrance.seats.of(kernel)
         if seat is None:
             raise HTTPError(404)
-        seat.conversation = self.get_body_argument("conversation")
+        seat.conversation = self.get_body_argument("conversation", seat.conversation)
+        seat.answering = self.get_body_argument("answering", str(int(seat.answering))) == "1"
         self.set_status(204)
 
     def check_xsrf_cookie(self) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from ..errors import ChatError
+from ..history import History
 from ..limits import RateLimiter
 from ..redis_link import link_to
 from ..telemetry import redacted
@@ -19,6 +20,9 @@ GOES_ON_WITHOUT = ("cache", "limits")
 
 GOOD_FOR = 10.0
 """Seconds: probes come often, and the model server may count requests."""
+
+BAD_FOR = 2.0
+"""Seconds: what comes back is to be used again soon."""
 
 PATIENCE = 8.0
 """Seconds for one part."""
@@ -50,11 +54,12 @@ class Readiness:
             if time.monotonic() >= self._until:
                 states = await asyncio.gather(*map(_state, self._checks.values()))
                 self._found = dict(zip(self._checks, states, strict=True))
-                self._until = time.monotonic() + GOOD_FOR
+                well = all(state == "ok" for state in states)
+                self._until = time.monotonic() + (GOOD_FOR if well else BAD_FOR)
             return self._found
 
     def _store(self) -> str:
-        durable = self._people.common.store_now(lambda history: history.durable)
+        durable = self._people.common.store_now(_durable)
         return "ok" if durable else "the history is kept in memory only: its file cannot be used"
 
     def _cache(self) -> str:
@@ -73,6 +78,11 @@ class Readiness:
         client = self._people.client
         client.loop.run(client.models(fresh=True))
         return "ok"
+
+
+def _durable(history: History) -> bool:
+    history.check()
+    return history.durable
 
 
 async def _state(check: Callable[[], str]) -> str:

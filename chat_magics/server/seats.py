@@ -40,6 +40,7 @@ class Seat:
         query: of the page's URL.
         created: when it was opened (UTC).
         conversation: the one that it shows, as its kernel tells; empty while it has none.
+        answering: a reply is under way in it, as its kernel tells.
     """
 
     kernel: str
@@ -48,6 +49,7 @@ class Seat:
     query: str = ""
     created: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     conversation: str = ""
+    answering: bool = False
     left: float | None = None
     """Since when nobody looks at it (monotonic seconds)."""
 
@@ -132,6 +134,13 @@ class Seats:
         return kernel in self._kernels and bool(
             await ensure_async(self._kernels.get_kernel(kernel).is_alive())
         )
+
+    async def answering(self) -> bool:
+        """True where a reply is under way in any page."""
+        for seat in self:
+            if seat.answering and await self.lives(seat.kernel):
+                return True
+        return False
 
     async def end(self, kernel: str) -> None:
         """Ends the kernel of a page; the page says so, and what was said is in history."""

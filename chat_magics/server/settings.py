@@ -77,6 +77,9 @@ class ServeSettings(BaseSettings):
     preheated: int = Field(1, ge=0, le=20, description="kernels that wait for the next visitors")
     own_key: bool = Field(False, description="a field for a key of one's own, for that page only")
     max_body_mb: int = Field(12, ge=1, description="largest request body and websocket message")
+    drain_seconds: float = Field(
+        30, ge=0, description="after SIGTERM, replies under way may end for so long"
+    )
     max_batch: int = Field(100, ge=1, description="prompts of one /api/batch-query")
     cookie_secret: SecretStr | None = Field(
         None, description="signs who is who; unset: made once and kept in home"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from chat_magics import ChatError, Conversation, Session
+from chat_magics import Conversation, Session
+from chat_magics.errors import InvalidRequest, NotFound
 
 from .own_key import OwnKey
 from .panel import ChatPanel
@@ -38,11 +39,13 @@ class AppPanel(ChatPanel):
         self._front = front
         self._visitor = visitor
         self._told = ""
+        self._messenger = ThreadPoolExecutor(1, thread_name_prefix="chat_magics-panel-door")
         conversation, refusal = _opened(visitor.conversation, session)
         super().__init__(conversation, session=session)
         if refusal:
             self.transcript.notice(refusal)
         self._tell_server()
+        session.busy.add(self._answers)
 
     @classmethod
     def behind(cls, front: Front, visitor: Visitor) -> AppPanel:
@@ -69,13 +72,17 @@ class AppPanel(ChatPanel):
         id = self.conversation.id
         if id != self._told:
             self._told = id
-            threading.Thread(target=self._tell, args=(id,), daemon=True).start()
+            self._messenger.submit(self._tell, conversation=id)
 
-    def _tell(self, id: str) -> None:
+    def _answers(self, busy: bool) -> None:
+        # The server waits for it where it is to end.
+        self._messenger.submit(self._tell, answering=str(int(busy)))
+
+    def _tell(self, **what: str) -> None:
         try:
-            self._visitor.shows(id)
+            self._visitor.tell(**what)
         except OSError as error:
-            _log.warning("the server was not told what the page shows: %s", error)
+            _log.warning("the server was not told what the page does: %s", error)
 
 
 def _session(visitor: Visitor) -> Session:
@@ -92,6 +99,6 @@ def _opened(id: str, session: Session) -> tuple[Conversation, str]:
         return fresh, ""
     try:
         return Conversation.open(id, session=session), ""
-    except ChatError:
+    except (InvalidRequest, NotFound):
         # The same words where it is somebody else's: that it is there is nobody's business.
         return fresh, "This page's link names no conversation of yours: a new one begins here."

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ipywidgets import VBox
 
 from chat_magics import ChatError
+from chat_magics.display import current_shell
+from chat_magics.errors import StoreAway
 
 from .bar import Bar
 from .starters import starters
+from .subshell import send_without_parent
 from .transcript import Transcript
 
 if TYPE_CHECKING:
@@ -25,6 +30,9 @@ if TYPE_CHECKING:
     from .visitor import Visitor
 
 __all__ = ["Front"]
+
+AGAIN_SECONDS = 3.0
+"""Until a panel that could not be made, since the history is away, is tried again."""
 
 
 class Front(VBox):
@@ -37,6 +45,7 @@ class Front(VBox):
     def __init__(self, visitor: Visitor) -> None:
         self._visitor = visitor
         self._panel: AppPanel | None = None
+        self._waking = threading.Lock()
         self.bar = Bar(self.wake)
         self.transcript = Transcript(self._take, lambda: starters(None), in_url=True)
         super().__init__([self.bar, self.transcript])
@@ -48,7 +57,8 @@ class Front(VBox):
         front = cls(visitor)
         told = json.loads(os.environ.get("CHAT_MAGICS_SERVE_FRONT", "null"))
         if visitor.conversation or told is None:
-            front.wake()
+            with suppress(ChatError):  # the view says it
+                front.wake()
         else:
             front.bar.model.value = told.pop("model")
             for name, value in told.items():
@@ -61,15 +71,29 @@ class Front(VBox):
         Raises:
             ChatError: it cannot be made; the view says why.
         """
-        if self._panel is not None:
-            return
-        from .app_panel import AppPanel  # the history, the settings, the rendering: 0.5 s
+        with self._waking:
+            if self._panel is not None:
+                return
+            from .app_panel import AppPanel  # the history, the settings, the rendering: 0.5 s
 
-        try:
-            self._panel = AppPanel.behind(self, self._visitor)
-        except ChatError as error:
-            self.transcript.notice(error.message)
-            raise
+            try:
+                self._panel = AppPanel.behind(self, self._visitor)
+            except ChatError as error:
+                self.transcript.notice(error.message)
+                if isinstance(error, StoreAway):
+                    self._wake_later()
+                raise
+
+    def _wake_later(self) -> None:
+        again = threading.Timer(AGAIN_SECONDS, self._wake_again)
+        again.daemon = True
+        again.start()
+
+    def _wake_again(self) -> None:
+        send_without_parent(current_shell())
+        with suppress(ChatError):
+            self.wake()
+            self.transcript.notice("The history answers again.")
 
     def _take(self, message: Incoming, files: list[bytes]) -> None:
         """Hands a message of the view to the panel; no prompt is lost where there is none."""

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from chat_magics.errors import StoreAway
+
 from .live import LiveReply
 from .rows import Row, families, files_shown, row_of
 
@@ -32,6 +34,9 @@ AT_ONCE = 12
 
 LOOK_AGAIN = 1.0
 """Seconds between two looks at a reply that comes in another kernel: only history tells of it."""
+
+AWAY_SECONDS = 3.0
+"""Until what could not be shown, since the history is away, is tried again."""
 
 
 class Stage:
@@ -105,6 +110,12 @@ class Stage:
         try:
             if not self._left:
                 work(*arguments)
+        except StoreAway as away:
+            self._transcript.notice(away.message)
+            again = self._open if work == self._open else self._arrange
+            later = threading.Timer(AWAY_SECONDS, self._soon, [again])
+            later.daemon = True
+            later.start()
         except Exception as error:  # noqa: BLE001 - the thread goes on, and the person is told
             _log.exception("the panel cannot show a change")
             self._transcript.notice(f"The panel cannot show a change: {error}")
@@ -160,8 +171,9 @@ class Stage:
             row.settle(exchange)
             row.versions = self._place_of(exchange.id)
             self._transcript.settle(row)
-            if exchange.id not in self.conversation.path and live.reply.error is not None:
-                self._transcript.notice(live.reply.error.message)
+            error = live.reply.error
+            if error is not None and not (exchange.id in self.conversation.path and exchange.error):
+                self._transcript.notice(error.message)
         self._arrange()
         if exchange is not None:
             self._on_settled(exchange)

@@ -45,14 +45,17 @@ class Visitor:
             os._exit(0)  # the server ends before anybody came, and takes its kernels along
         return cls(told["owner"], told["address"], _named(told["query"]), door)
 
-    def shows(self, conversation: str) -> None:
-        """Tells the server which conversation the page shows now.
+    def tell(self, **what: str) -> None:
+        """Tells the server what the page does now.
+
+        Args:
+            what: `conversation`, the one that it shows; `answering`, 1 where a reply is under way.
 
         Raises:
             OSError: the server cannot be reached.
         """
         if self.door:
-            told = urlencode({"conversation": conversation}).encode()
+            told = urlencode(what).encode()
             _opener().open(self.door, told, timeout=PATIENCE).close()
 
 

@@ -65,7 +65,23 @@ def _reply(session: Session, query: Query) -> Reply:
     return conversation.reply_to(_ask(query.prompt, query)).send()
 
 
-class QueryHandler(ApiHandler):
+class _Answering(ApiHandler):
+    """What answers prompts."""
+
+    def cut(self) -> None:
+        """Ends what is under way, since the server ends."""
+
+    def check_whole(self, reply: Reply) -> None:
+        """Does nothing where a reply was not cut off by the end of the server.
+
+        Raises:
+            ServerUnavailable: it was; what came is in history.
+        """
+        if reply.status == "interrupted" and self.entrance.ending:
+            raise self.entrance.refusal()
+
+
+class QueryHandler(_Answering):
     """`POST /api/query`: one prompt."""
 
     _reply: Reply | None = None
@@ -75,7 +91,10 @@ class QueryHandler(ApiHandler):
     async def post(self) -> None:
         query = self.read(Query)
         await self.check_address()
-        session = self.session
+        with self.entrance.answering(self):
+            await self._answer(self.session, query)
+
+    async def _answer(self, session: Session, query: Query) -> None:
         self._reply = await self.off_loop(lambda: _reply(session, query))
         if self._gone:
             self._reply.stop()
@@ -84,7 +103,13 @@ class QueryHandler(ApiHandler):
             await self._stream(self._reply)
         else:
             await self._reply.wait_async()
+            self.check_whole(self._reply)
             self.give(answer_of(self._reply))
+
+    def cut(self) -> None:
+        """The server ends: what came is kept and marked."""
+        if self._reply is not None:
+            self._reply.stop("interrupted")
 
     def on_connection_close(self) -> None:
         """Whoever asked is gone: nobody is to pay for the rest."""
@@ -99,6 +124,8 @@ class QueryHandler(ApiHandler):
             async for name, data in _events(reply):
                 self._event(name, data)
                 await self.flush()
+            self.check_whole(reply)
+            self._event("done", as_json(answer_of(reply)))
         except StreamClosedError:
             reply.stop()
         except ChatError as error:
@@ -111,7 +138,7 @@ class QueryHandler(ApiHandler):
 
 
 async def _events(reply: Reply) -> AsyncIterator[tuple[str, Any]]:
-    """A reply as server-sent events: text, waiting, restart; then done."""
+    """A reply as server-sent events: text, waiting, restart."""
     async for event in reply.events_async():
         if isinstance(event, Text):
             yield "text", {"text": event.text}
@@ -119,10 +146,9 @@ async def _events(reply: Reply) -> AsyncIterator[tuple[str, Any]]:
             yield "waiting", {"reason": event.reason, "seconds": event.seconds}
         elif isinstance(event, Restarted):
             yield "restart", {}
-    yield "done", as_json(answer_of(reply))
 
 
-class BatchQueryHandler(ApiHandler):
+class BatchQueryHandler(_Answering):
     """`POST /api/batch-query`: many prompts, each alone; answers in order, an error per item."""
 
     _gone = False
@@ -137,7 +163,10 @@ class BatchQueryHandler(ApiHandler):
         most = self.entrance.serving.max_batch
         if len(batch.prompts) > most:
             raise HTTPError(413, f"{len(batch.prompts)} prompts: send {most} at most (max_batch)")
-        session = self.session
+        with self.entrance.answering(self):
+            await self._answer(self.session, batch)
+
+    async def _answer(self, session: Session, batch: BatchQuery) -> None:
         answers: dict[int, BatchItem] = {}
         waiting = iter(enumerate(batch.prompts))
 
@@ -157,13 +186,21 @@ class BatchQueryHandler(ApiHandler):
         self, conversation: Conversation, index: int, prompt: str, batch: BatchQuery
     ) -> BatchItem:
         try:
+            if self.entrance.ending:
+                raise self.entrance.refusal()
             await self.check_address()
             reply = conversation.reply_to(_ask(prompt, batch, alone=True))
             self._replies.append(reply)
             await reply.wait_async()
+            self.check_whole(reply)
             return BatchItem(index=index, answer=answer_of(reply))
         except ChatError as error:
             return BatchItem(index=index, error=failure_of(error, self.request_id))
+
+    def cut(self) -> None:
+        """The server ends: what came is kept and marked, and no other prompt is asked."""
+        for reply in self._replies:
+            reply.stop("interrupted")
 
     def on_connection_close(self) -> None:
         """Whoever asked is gone: what is under way ends, and no other prompt is asked."""

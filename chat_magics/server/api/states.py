@@ -47,7 +47,10 @@ class ReadinessHandler(Probe):
 
     @allow_unauthenticated
     async def get(self) -> None:
-        parts = await self.entrance.readiness.parts()
+        if self.entrance.ending:  # at once: whoever sends people here is to send them elsewhere
+            parts = {"server": "is ending"}
+        else:
+            parts = await self.entrance.readiness.parts()
         ready = all(state == "ok" or part in GOES_ON_WITHOUT for part, state in parts.items())
         self.set_status(200 if ready else 503)
         self.finish(as_json(Readiness(status="ready" if ready else "not ready", parts=parts)))
