@@ -13,7 +13,6 @@ from ..history import Exchange, RowEnded, new_id
 from ..interpreter import heap_at_rest, short_turns
 from ..limits import Spending
 from ..pricing import estimate_tokens
-from ..telemetry import RequestRecord, host_of
 from .asker import Answer, Asker, Job
 from .engines import opened
 from .how import How, Totals, Watching
@@ -24,6 +23,7 @@ from .plan import RowsPlan, planned, tokens_around, typical_reply
 from .purse import Purse, Rates
 from .question import Asked, Question
 from .sending import Sender
+from .telling import Traced, row_record
 from .work import Work
 
 if TYPE_CHECKING:
@@ -227,9 +227,11 @@ class RowRun:
         keeper = Keeper(session, self._first(), self._deliver, self._fail)
         around = tokens_around(self._question) + typical_reply(self._question)
         assert self._pace is not None
+        assert self.id is not None
+        asker = Asker(self._question, self._sender, rates)
         self._work = Work(
             _blocks(jobs),
-            Asker(self._question, self._sender, rates),
+            Traced(asker, request, self.id, session.telemetry),
             keeper,
             self._pace,
             self._purse,
@@ -274,23 +276,9 @@ class RowRun:
             if answer.failure is not None:
                 self._log(answer.record, answer.failure)
 
-    def _log(self, record: RowEnded, failure: ChatError) -> None:
-        request = self._question.request
-        self._session.telemetry.failure(
-            RequestRecord(
-                request=record.id,
-                conversation=self.id or "",
-                surface="batch",
-                owner=request.owner,
-                model_asked=request.model,
-                host=host_of(request.base_url),
-                api=request.api,
-                latency=record.latency,
-                attempts=record.attempts,
-                http_status=failure.status,
-            ),
-            failure,
-        )
+    def _log(self, ended: RowEnded, failure: ChatError) -> None:
+        record = row_record(self._question.request, self.id or "", ended, failure)
+        self._session.telemetry.failure(record, failure)
 
     def _fail(self, error: ChatError) -> None:
         if self._work is not None:

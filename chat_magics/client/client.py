@@ -25,6 +25,7 @@ from ..errors import (
 from ..loop import LoopThread
 from ..messages import ChatRequest, Completion
 from ..retry import RetryPolicy
+from ..tracing import current_span
 from .catalogue import Catalogue
 from .events import Emit, Text, ignored
 from .parameters import Adaption
@@ -206,6 +207,8 @@ class ChatClient:
             error = state.outcome.exception() if state.outcome else None
             wait = state.next_action.sleep if state.next_action else None
             progress.failed(str(error), wait, state.attempt_number + 1, config.max_attempts)
+            if span := current_span():
+                span.retries(error, wait, state.attempt_number + 1)
 
         but = () if waits_for_limits else (RateLimited,)
         return policy.retrying(before_sleep=announce, but=but)

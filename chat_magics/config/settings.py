@@ -119,6 +119,9 @@ class ChatConfig(BaseSettings):
     tokens_per_conversation: int | None = Field(None, ge=1, description="the same, a conversation")
     dollars_per_conversation: float | None = Field(None, gt=0, description="the same, in dollars")
     log_content: bool = Field(False, description="write prompts and replies into the log as well")
+    traces: bool = Field(
+        False, description="send spans to the collector that the OTEL_ variables name"
+    )
     owner: str = Field("", description="whose conversations these are, where several people share")
     address: str = Field("", description="where the owner asks from, as the app knows it")
     history: str | None = Field(

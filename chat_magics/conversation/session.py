@@ -18,6 +18,7 @@ from ..errors import ChatError, ConfigError
 from ..history import History
 from ..limits import Budget, RateLimiter
 from ..telemetry import ErrorReport
+from ..tracing import provide
 from .ask import api_options
 from .listing import Listing
 from .spender import Spender
@@ -128,6 +129,8 @@ class Session(Telling, Spender):
         if not self._shares_client:
             self._equip(self.client)
         self.telemetry.log_content = config.log_content
+        if config.traces:
+            provide(self.telemetry.warning)
         self.budget = Budget(
             config.tokens_per_day,
             config.dollars_per_day,
