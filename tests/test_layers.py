@@ -97,6 +97,8 @@ ROOMS = {
     "tqdm": {"batch"},
     "sqlalchemy": {"history"},
     "tenacity": {"retry"},
+    "tomli": {"config"},
+    "tomllib": {"config"},  # of Python from 3.11 on
     "tornado": {"demo", "server"},
     "traitlets": {"magics", "server"},
     "vaderSentiment": {"measures"},

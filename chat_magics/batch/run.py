@@ -151,7 +151,8 @@ class RowRun:
                 opened(how.engine, session.client, session.config, how.concurrency, self._pace)
             )
             self._pace.widen(self._sender.ahead)
-            self._purse = Purse(how.max_cost, session.budget, self._spent_today(), plan.typical)
+            day, ever = self._spent_before()
+            self._purse = Purse(how.max_cost, session.budget, day, plan.typical, ever)
             self.id = session.store_now(lambda history: history.begin_run(title)).id
             ending.callback(self._note_end, self.id)
             ending.enter_context(short_turns())
@@ -161,10 +162,13 @@ class RowRun:
                 ending.callback(self._watching.end)
             yield
 
-    def _spent_today(self) -> Spending:
-        if not self._session.budget.active:
-            return Spending()
-        return self._session.store_now(lambda history: spent(history, ""))[0]
+    def _spent_before(self) -> tuple[Spending, Spending]:
+        """Today and, where a budget asks for it, in all."""
+        budget = self._session.budget
+        if not budget.active:
+            return Spending(), Spending()
+        day, _, *ever = self._session.store_now(lambda history: spent(history, "", budget))
+        return day, ever[0] if ever else Spending()
 
     def _note_end(self, id: str) -> None:
         if not self._session.closed:

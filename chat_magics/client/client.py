@@ -129,6 +129,8 @@ class ChatClient:
         for message in request.messages:
             check_text(message.content, f"the {message.role} message")
         check_options(request.options)
+        if (policy := rules.config.policy) is not None:
+            policy.check(request.model, request.options)
 
     def _found(self, request: ChatRequest, sending: Sending, rules: _InForce) -> Completion | None:
         """The answer that the cache has, if any; the request is checked in any case."""
@@ -246,12 +248,13 @@ class ChatClient:
         return self._adaptions[place]
 
     async def models(self, *, fresh: bool = False) -> list[str]:
-        """Names of the models that the server lists; asked once a server.
+        """Names of the models that the server lists and that may be asked; asked once a server.
 
         Raises:
             ChatError: it cannot be asked.
         """
-        return await self._catalogue.listed(self.config, self.sources, fresh=fresh)
+        config = self.config
+        return config.allowed(await self._catalogue.listed(config, self.sources, fresh=fresh))
 
     def known_models(self) -> list[str]:
         """The names known without asking: the server's where it was asked, else the fallback."""

@@ -1,5 +1,6 @@
 """Every setting, in one place: its default, its meaning, and where its value came from."""
 
+from .policy import POLICY, Policy, policy_of
 from .settings import OPENAI_URL, ChatConfig, default_home, is_sendable
 from .sources import (
     Sourced,
@@ -14,7 +15,9 @@ from .sources import (
 
 __all__ = [
     "OPENAI_URL",
+    "POLICY",
     "ChatConfig",
+    "Policy",
     "Sourced",
     "TypedKey",
     "default_home",
@@ -22,6 +25,7 @@ __all__ = [
     "is_sendable",
     "key_to_send",
     "may_go",
+    "policy_of",
     "resolve",
     "resolve_sourced",
     "save_key",

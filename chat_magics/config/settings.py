@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, JsonValue, SecretStr, field_validator
+from pydantic import AliasChoices, Field, JsonValue, PrivateAttr, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ..attachments import Limits
 from ..checks import check_options, check_text
 from ..errors import InvalidRequest
+from .policy import Policy
 
 __all__ = ["OPENAI_URL", "PREFIX", "ChatConfig", "default_home", "is_sendable"]
 
@@ -138,6 +139,8 @@ class ChatConfig(BaseSettings):
         "looked at when the extension is loaded, and not in `.env`",
     )
 
+    _policy: Policy | None = PrivateAttr(default=None)
+
     @field_validator("api_key")
     @classmethod
     def _key_is_sendable(cls, key: SecretStr | None) -> SecretStr | None:
@@ -204,6 +207,28 @@ class ChatConfig(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Takes values from `resolve` alone, which knows where each came from."""
         return (init_settings,)
+
+    @property
+    def policy(self) -> Policy | None:
+        """What who runs this machine allows; None where nothing is ruled."""
+        return self._policy
+
+    def under(self, policy: Policy, bounded: Iterable[str]) -> ChatConfig:
+        """The same settings under a policy.
+
+        Args:
+            policy: that holds.
+            bounded: the settings that take its value.
+        """
+        values = {name: policy.rules.number(name) for name in bounded}
+        config = self.model_copy(update=values)
+        config._policy = policy
+        return config
+
+    def allowed(self, models: Iterable[str]) -> list[str]:
+        """Those of the models that may be asked."""
+        policy = self._policy
+        return [name for name in models if policy is None or policy.allows(name)]
 
     @property
     def file_limits(self) -> Limits:
