@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import hub_place
 from tests.pythons import other_environments
 
 ROOT = Path(__file__).parent.parent
@@ -59,6 +60,12 @@ def _has_npm() -> bool:
 
 GROUPS = (
     Group("browser", lambda: bool(_chromium()), ("chromium",)),
+    Group(
+        "hub",
+        hub_place.installed,
+        ("nodejs", "npm"),
+        (sys.executable, "-m", "tests.hub_place"),
+    ),
     Group("postgres", _has_postgres, ("postgresql",)),
     Group(
         "npm",

@@ -235,6 +235,18 @@ def test_a_whole_batch_must_fit_the_budget(
     assert batches.batches == {}
 
 
+def test_one_client_for_many_people_asks_for_each_by_their_own_rules(
+    chat: Conversation, server: ChatServer
+) -> None:
+    shared = chat.session.client
+    grace, ada = (Session({"owner": name}, client=shared) for name in ("grace", "ada"))
+    assert Conversation(session=grace).ask("Hello", model="big").text
+    assert "big is not allowed here" in said_by(Conversation(session=ada), model="big")
+    for session in (grace, ada):
+        session.close()
+    assert len(server.bodies) == 1
+
+
 def test_servers_that_are_not_named_are_refused(policy: Path) -> None:
     use(policy, 'servers = ["https://llm.example.org/v1/"]')
     with pytest.raises(ConfigError, match=r"the policy allows https://llm.example.org/v1$"):
@@ -247,7 +259,7 @@ def test_where_a_hub_knows_the_person_nobody_is_somebody_else(
     policy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JUPYTERHUB_USER", "ada")
-    monkeypatch.setenv("CHAT_MAGICS_OWNER", "ada")
+    assert resolve_sourced()[0].owner == "ada"
     Session({"owner": "ada"}).close()
     with pytest.raises(ConfigError, match="the hub's user, ada"):
         Session({"owner": "grace"})

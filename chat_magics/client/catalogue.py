@@ -48,10 +48,15 @@ class Catalogue:
         if config.model:
             return config.model, False
         if config.at_openai:
-            return self.known(config)[0] if config.policy else config.fallback_models[0], False
+            return self._at_openai(config), False
         if config.base_url == DEMO:
             return DEMO, False
         return self.known(config)[0], not self._names.get(config.base_url)
+
+    def _at_openai(self, config: ChatConfig) -> str:
+        """OpenAI's current small one; under a policy the first that it allows, as far as known."""
+        named = config.policy.named_models if config.policy else ()
+        return next(iter([*config.allowed(config.fallback_models), *named, *self.known(config)]))
 
     async def default(self, config: ChatConfig, sources: Sourced) -> str:
         """The configured model, or OpenAI's current small one, or the first the server lists.

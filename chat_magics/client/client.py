@@ -130,7 +130,7 @@ class ChatClient:
             check_text(message.content, f"the {message.role} message")
         check_options(request.options)
         if (policy := rules.config.policy) is not None:
-            policy.check(request.model, request.options)
+            policy.of(request.owner).check(request.model, request.options)
 
     def _found(self, request: ChatRequest, sending: Sending, rules: _InForce) -> Completion | None:
         """The answer that the cache has, if any; the request is checked in any case."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,10 @@ from pydantic import ValidationError
 from ..errors import ConfigError, NotAllowed
 
 if TYPE_CHECKING:
-    from .policy_file import Rules
+    from .policy_file import PolicyFile, Rules
+    from .settings import ChatConfig
 
-__all__ = ["CEILINGS", "POLICY", "Policy", "policy_of"]
+__all__ = ["CEILINGS", "POLICY", "Policy", "policy_of", "under_policy"]
 
 POLICY = "CHAT_MAGICS_POLICY"
 """The environment variable that names the file; there is no other way to name it."""
@@ -47,10 +48,20 @@ class Policy:
     Args:
         path: of the file.
         rules: those that hold for the owner.
+        owner: whose they are.
+        file: all rules; None where these are the only ones.
     """
 
     path: str
     rules: Rules
+    owner: str = ""
+    file: PolicyFile | None = None
+
+    def of(self, owner: str) -> Policy:
+        """The same for somebody else, as where a server asks for many people."""
+        if owner == self.owner or self.file is None:
+            return self
+        return replace(self, owner=owner, rules=self.file.rules_of(owner))
 
     def allows(self, model: str) -> bool:
         """True where a model may be asked.
@@ -157,13 +168,42 @@ def policy_of(owner: str, path: str | None = None) -> Policy | None:
 
     try:
         found = Path(named).stat()
-        return Policy(named, policy_file(named, found.st_mtime_ns, found.st_size).rules_of(owner))
+        file = policy_file(named, found.st_mtime_ns, found.st_size)
+        return Policy(named, file.rules_of(owner), owner, file)
     except ValidationError as error:
         raise ConfigError(_refusal(named, _first(error))) from None
     except OSError as error:
         raise ConfigError(_refusal(named, error.strerror or type(error).__name__)) from None
     except ValueError as error:  # no TOML, or no UTF-8
         raise ConfigError(_refusal(named, " ".join(str(error).split()))) from None
+
+
+def under_policy(config: ChatConfig, sources: dict[str, str], path: str | None) -> ChatConfig:
+    """The settings as the policy allows them; as they are where none is named.
+
+    Args:
+        config: what was resolved.
+        sources: where each setting came from; what the policy bounds is noted in it.
+        path: as for `policy_of`.
+
+    Raises:
+        ConfigError: a setting is what the policy forbids, or the policy cannot be read.
+    """
+    if not (path or os.environ.get(POLICY)):
+        return config
+    if not config.owner and (signed_in := os.environ.get("JUPYTERHUB_USER")):
+        config = config.model_copy(update={"owner": signed_in})
+    policy = policy_of(config.owner, path)
+    assert policy is not None
+    bounded = list(policy.bounded(dict(config), sources))
+    if config.model and not policy.allows(config.model):
+        models = ", ".join(policy.rules.models or ())
+        raise ConfigError(
+            f"model ({sources.get('model')}): {config.model} is not allowed here; "
+            f"the policy allows {models}"
+        )
+    sources.update(dict.fromkeys(bounded, "policy"))
+    return config.under(policy, bounded)
 
 
 def _refusal(path: str, why: str) -> str:

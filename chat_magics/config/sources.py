@@ -17,7 +17,7 @@ from pydantic import AliasChoices, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource
 
 from ..errors import ConfigError
-from .policy import policy_of
+from .policy import under_policy
 from .settings import ChatConfig
 
 __all__ = [
@@ -115,22 +115,7 @@ def resolve_sourced(
     if config.api_key is None and config.keyring and (key := _from_keyring(config.host)):
         config = config.model_copy(update={"api_key": SecretStr(key)})
         sources["api_key"] = "keyring"
-    return _under_policy(config, sources, policy), sources
-
-
-def _under_policy(config: ChatConfig, sources: dict[str, str], path: str | None) -> ChatConfig:
-    policy = policy_of(config.owner, path)
-    if policy is None:
-        return config
-    bounded = list(policy.bounded(dict(config), sources))
-    if config.model and not policy.allows(config.model):
-        policy_models = ", ".join(policy.rules.models or ())
-        raise ConfigError(
-            f"model ({sources.get('model')}): {config.model} is not allowed here; the policy "
-            f"allows {policy_models}"
-        )
-    sources.update(dict.fromkeys(bounded, "policy"))
-    return config.under(policy, bounded)
+    return under_policy(config, sources, policy), sources
 
 
 def _layers(
