@@ -7,6 +7,7 @@
     ├── ConfigError                  400   mend the settings
     ├── AuthenticationFailed         401   set or mend the key
     ├── PermissionRefused            403   this key may not do that
+    ├── NotAllowed                   403   the policy of this server forbids it
     ├── NotFound                     404   no such conversation, exchange or file
     │   └── ModelNotFound            404   choose one of those that are there
     ├── LimitReached                 429   a limit of this machine's own settings
@@ -43,6 +44,7 @@ __all__ = [
     "InvalidRequest",
     "LimitReached",
     "ModelNotFound",
+    "NotAllowed",
     "NotFound",
     "PermissionRefused",
     "PromptTooLong",
@@ -140,6 +142,12 @@ class AuthenticationFailed(ChatError):
 
 class PermissionRefused(ChatError):
     """The key is known and may not do this."""
+
+    status = 403
+
+
+class NotAllowed(ChatError):
+    """The policy of who runs this server does not allow it."""
 
     status = 403
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import hub_place
 from tests.pythons import CHECKOV, other_environments
 from tests.redis_server import installed as redis_installed
 
@@ -71,6 +72,12 @@ def _has_buildah() -> bool:
 GROUPS = (
     Group("browser", lambda: bool(_chromium()), ("chromium",)),
     Group("haproxy", _has_haproxy, ("haproxy",)),
+    Group(
+        "hub",
+        hub_place.installed,
+        ("nodejs", "npm"),
+        (sys.executable, "-m", "tests.hub_place"),
+    ),
     Group("postgres", _has_postgres, ("postgresql",)),
     Group("redis", redis_installed, ("redis-server", "faketime")),
     Group(

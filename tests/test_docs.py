@@ -167,6 +167,7 @@ _SAMPLES = {
     "keyring": "false",
     "cache": "false",
     "log_content": "false",
+    "traces": "false",
     "warm_up": "false",
 }
 

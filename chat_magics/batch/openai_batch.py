@@ -153,6 +153,8 @@ class BatchRun(RowRun):
 
     async def _submit(self, waiting: list[asyncio.Task[None]]) -> None:
         jobs = [job for key, job in self._left.items() if key not in self._away]
+        if jobs:  # whole files go out at once, so all of it has to fit
+            self._purse.check_together(len(jobs), SHARE)
         asked = ((job.key, self._question.request.asking(job.prompt)) for job in jobs)
         files = self._batches.files(asked, self._folder)
         start = 0

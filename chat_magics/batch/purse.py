@@ -49,6 +49,7 @@ class Purse:
         max_cost: US dollars that the run may spend; None for any.
         budget: of the settings, by day and by conversation; a run is one.
         day: spent today before this run.
+        ever: spent in all before it.
         typical: what a row is thought to take, until some were answered.
 
     Example:
@@ -61,12 +62,18 @@ class Purse:
     """
 
     def __init__(
-        self, max_cost: float | None, budget: Budget, day: Spending, typical: Spending
+        self,
+        max_cost: float | None,
+        budget: Budget,
+        day: Spending,
+        typical: Spending,
+        ever: Spending | None = None,
     ) -> None:
         self.spent = Spending()
         self._max_cost = max_cost
         self._budget = budget
         self._day = day
+        self._ever = ever or Spending()
         self._typical = typical
         self._rows = 0
         self._limited = max_cost is not None or budget.active
@@ -99,8 +106,23 @@ class Purse:
                     f"{format_cost(one.dollars)}: max_cost is {format_cost(self._max_cost)}",
                     code="max_cost",
                 )
-        wanted = Spending(one.tokens * more, one.dollars * more, one.unknown)
-        self._budget.check(self._day + self.spent, self.spent, wanted)
+        self._within_budget(Spending(one.tokens * more, one.dollars * more, one.unknown))
+
+    def check_together(self, rows: int, share: float) -> None:
+        """Does nothing where rows that go out together fit the budgets.
+
+        Args:
+            rows: how many.
+            share: of the usual price.
+
+        Raises:
+            BudgetReached: they could pass one.
+        """
+        one = self._one()
+        self._within_budget(Spending(one.tokens * rows, one.dollars * rows * share, one.unknown))
+
+    def _within_budget(self, wanted: Spending) -> None:
+        self._budget.check(self._day + self.spent, self.spent, wanted, self._ever + self.spent)
 
     def _one(self) -> Spending:
         if not self._rows:

@@ -181,4 +181,7 @@ def ready(wording: Wording, session: Session, columns: Iterable[object]) -> Ques
     # Before the model is looked for: a wrong name of a column needs no server.
     Question(wording, session, "").template.check(columns)
     model = wording.model or session.loop.run(session.client.default_model())
-    return Question(wording, session, model)
+    question = Question(wording, session, model)
+    if (policy := session.config.policy) is not None:
+        policy.check(model, question.request.options)
+    return question

@@ -13,7 +13,6 @@ from ..history import Exchange, RowEnded, new_id
 from ..interpreter import heap_at_rest, short_turns
 from ..limits import Spending
 from ..pricing import estimate_tokens
-from ..telemetry import RequestRecord, host_of
 from .asker import Answer, Asker, Job
 from .engines import opened
 from .how import How, Totals, Watching
@@ -24,6 +23,7 @@ from .plan import RowsPlan, planned, tokens_around, typical_reply
 from .purse import Purse, Rates
 from .question import Asked, Question
 from .sending import Sender
+from .telling import Traced, row_record
 from .together import TokensTogether
 from .work import Work
 
@@ -153,7 +153,8 @@ class RowRun:
                 opened(how.engine, session.client, session.config, how.concurrency, self._pace)
             )
             self._pace.widen(self._sender.ahead)
-            self._purse = Purse(how.max_cost, session.budget, self._spent_today(), plan.typical)
+            day, ever = self._spent_before()
+            self._purse = Purse(how.max_cost, session.budget, day, plan.typical, ever)
             self.id = session.store_now(lambda history: history.begin_run(title)).id
             ending.callback(self._note_end, self.id)
             ending.enter_context(short_turns())
@@ -163,10 +164,13 @@ class RowRun:
                 ending.callback(self._watching.end)
             yield
 
-    def _spent_today(self) -> Spending:
-        if not self._session.budget.active:
-            return Spending()
-        return self._session.store_now(lambda history: spent(history, ""))[0]
+    def _spent_before(self) -> tuple[Spending, Spending]:
+        """Today and, where a budget asks for it, in all."""
+        budget = self._session.budget
+        if not budget.active:
+            return Spending(), Spending()
+        day, _, *ever = self._session.store_now(lambda history: spent(history, "", budget))
+        return day, ever[0] if ever else Spending()
 
     def _note_end(self, id: str) -> None:
         if not self._session.closed:
@@ -229,9 +233,11 @@ class RowRun:
         keeper = Keeper(session, self._first(), self._deliver, self._fail)
         around = tokens_around(self._question) + typical_reply(self._question)
         assert self._pace is not None
+        assert self.id is not None
+        asker = Asker(self._question, self._sender, rates)
         self._work = Work(
             _blocks(jobs),
-            Asker(self._question, self._sender, rates),
+            Traced(asker, request, self.id, session.telemetry),
             keeper,
             self._pace,
             self._purse,
@@ -277,23 +283,9 @@ class RowRun:
             if answer.failure is not None:
                 self._log(answer.record, answer.failure)
 
-    def _log(self, record: RowEnded, failure: ChatError) -> None:
-        request = self._question.request
-        self._session.telemetry.failure(
-            RequestRecord(
-                request=record.id,
-                conversation=self.id or "",
-                surface="batch",
-                owner=request.owner,
-                model_asked=request.model,
-                host=host_of(request.base_url),
-                api=request.api,
-                latency=record.latency,
-                attempts=record.attempts,
-                http_status=failure.status,
-            ),
-            failure,
-        )
+    def _log(self, ended: RowEnded, failure: ChatError) -> None:
+        record = row_record(self._question.request, self.id or "", ended, failure)
+        self._session.telemetry.failure(record, failure)
 
     def _fail(self, error: ChatError) -> None:
         if self._work is not None:

@@ -12,6 +12,7 @@ from ..errors import (
     BudgetReached,
     ChatError,
     ModelNotFound,
+    NotAllowed,
     QuotaExhausted,
     RateLimited,
     RateLimitReached,
@@ -27,7 +28,7 @@ from .together import TokensTogether
 
 __all__ = ["Asks", "Work"]
 
-_HOPELESS = (AuthenticationFailed, BudgetReached, ModelNotFound, QuotaExhausted)
+_HOPELESS = (AuthenticationFailed, BudgetReached, ModelNotFound, NotAllowed, QuotaExhausted)
 """What would happen to all the other rows as well."""
 
 _IN_VAIN = 25

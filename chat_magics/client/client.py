@@ -26,6 +26,7 @@ from ..loop import LoopThread
 from ..messages import ChatRequest, Completion
 from ..redis_link import patient
 from ..retry import RetryPolicy
+from ..tracing import current_span
 from .catalogue import Catalogue
 from .events import Emit, Text, ignored
 from .parameters import Adaption
@@ -134,6 +135,8 @@ class ChatClient:
         for message in request.messages:
             check_text(message.content, f"the {message.role} message")
         check_options(request.options)
+        if (policy := rules.config.policy) is not None:
+            policy.of(request.owner).check(request.model, request.options)
 
     def _found(self, request: ChatRequest, sending: Sending, rules: _InForce) -> Completion | None:
         """The answer that the cache has, if any; the request is checked in any case."""
@@ -211,6 +214,8 @@ class ChatClient:
             error = state.outcome.exception() if state.outcome else None
             wait = state.next_action.sleep if state.next_action else None
             progress.failed(str(error), wait, state.attempt_number + 1, config.max_attempts)
+            if span := current_span():
+                span.retries(error, wait, state.attempt_number + 1)
 
         but = () if waits_for_limits else (RateLimited,)
         return policy.retrying(before_sleep=announce, but=but)
@@ -248,12 +253,13 @@ class ChatClient:
         return self._adaptions[place]
 
     async def models(self, *, fresh: bool = False) -> list[str]:
-        """Names of the models that the server lists; asked once a server.
+        """Names of the models that the server lists and that may be asked; asked once a server.
 
         Raises:
             ChatError: it cannot be asked.
         """
-        return await self._catalogue.listed(self.config, self.sources, fresh=fresh)
+        config = self.config
+        return config.allowed(await self._catalogue.listed(config, self.sources, fresh=fresh))
 
     def known_models(self) -> list[str]:
         """The names known without asking: the server's where it was asked, else the fallback."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..messages import ChatRequest, Completion, Usage
+from ..tracing import current_span
 from .events import Emit, Restarted, Text, Waiting
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Progress:
             self.wasted.append(discarded)
             self._emit(Restarted(self._broke, discarded))
             self.notes.append("asked again: the stream broke in the middle")
+            if span := current_span():
+                span.restarts()
             self._broke = ""
 
     def failed(self, reason: str, wait: float | None, attempt: int, attempts: int) -> None:
@@ -79,6 +82,8 @@ class Progress:
         """The whole answer, with an estimate where the server told no usage."""
         self._make_void()  # also where the new reply is empty
         decoder, text = streamed.decoder, "".join(self.pieces)
+        if span := current_span():
+            span.answered(decoder.id)
         notes = [*self.notes, *decoder.notes]
         if decoder.finish_reason is None:
             notes.append("the stream ended without finish_reason: the reply may be cut")

@@ -1,5 +1,6 @@
 """Every setting, in one place: its default, its meaning, and where its value came from."""
 
+from .policy import POLICY, Policy, policy_of
 from .redis_url import password_of, shown
 from .settings import OPENAI_URL, ChatConfig, default_home, is_sendable
 from .sources import (
@@ -15,7 +16,9 @@ from .sources import (
 
 __all__ = [
     "OPENAI_URL",
+    "POLICY",
     "ChatConfig",
+    "Policy",
     "Sourced",
     "TypedKey",
     "default_home",
@@ -24,6 +27,7 @@ __all__ = [
     "key_to_send",
     "may_go",
     "password_of",
+    "policy_of",
     "resolve",
     "resolve_sourced",
     "save_key",

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, JsonValue, SecretStr, field_validator
+from pydantic import AliasChoices, Field, JsonValue, PrivateAttr, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ..attachments import Limits
 from ..checks import check_options, check_text
 from ..errors import InvalidRequest
+from .policy import Policy
 from .redis_url import cache_setting, redis_url
 
 __all__ = ["OPENAI_URL", "PREFIX", "ChatConfig", "default_home", "is_sendable"]
@@ -131,6 +132,9 @@ class ChatConfig(BaseSettings):
     tokens_per_conversation: int | None = Field(None, ge=1, description="the same, a conversation")
     dollars_per_conversation: float | None = Field(None, gt=0, description="the same, in dollars")
     log_content: bool = Field(False, description="write prompts and replies into the log as well")
+    traces: bool = Field(
+        False, description="send spans to the collector that the OTEL_ variables name"
+    )
     owner: str = Field("", description="whose conversations these are, where several people share")
     address: str = Field("", description="where the owner asks from, as the app knows it")
     history: str | None = Field(
@@ -146,6 +150,8 @@ class ChatConfig(BaseSettings):
         description="import the heavy parts while the kernel is idle; "
         "looked at when the extension is loaded, and not in `.env`",
     )
+
+    _policy: Policy | None = PrivateAttr(default=None)
 
     @field_validator("api_key")
     @classmethod
@@ -223,6 +229,28 @@ class ChatConfig(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Takes values from `resolve` alone, which knows where each came from."""
         return (init_settings,)
+
+    @property
+    def policy(self) -> Policy | None:
+        """What who runs this machine allows; None where nothing is ruled."""
+        return self._policy
+
+    def under(self, policy: Policy, bounded: Iterable[str]) -> ChatConfig:
+        """The same settings under a policy.
+
+        Args:
+            policy: that holds.
+            bounded: the settings that take its value.
+        """
+        values = {name: policy.rules.number(name) for name in bounded}
+        config = self.model_copy(update=values)
+        config._policy = policy
+        return config
+
+    def allowed(self, models: Iterable[str]) -> list[str]:
+        """Those of the models that may be asked."""
+        policy = self._policy
+        return [name for name in models if policy is None or policy.allows(name)]
 
     @property
     def file_limits(self) -> Limits:

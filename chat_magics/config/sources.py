@@ -17,6 +17,7 @@ from pydantic import AliasChoices, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource
 
 from ..errors import ConfigError
+from .policy import under_policy
 from .settings import ChatConfig
 
 __all__ = [
@@ -87,8 +88,16 @@ def resolve_sourced(
     notebook: Mapping[str, Any] | None = None,
     *,
     folder: Path | None = None,
+    policy: str | None = None,
 ) -> tuple[ChatConfig, Sourced]:
-    """As `resolve`, and where each setting that is not a default came from."""
+    """As `resolve`, and where each setting that is not a default came from.
+
+    Args:
+        arguments: as for `resolve`.
+        notebook: the same.
+        folder: the same.
+        policy: path of the policy that held before; by default the one the environment names.
+    """
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for source, layer in _layers(arguments or {}, notebook or {}, folder):
@@ -106,7 +115,7 @@ def resolve_sourced(
     if config.api_key is None and config.keyring and (key := _from_keyring(config.host)):
         config = config.model_copy(update={"api_key": SecretStr(key)})
         sources["api_key"] = "keyring"
-    return config, sources
+    return under_policy(config, sources, policy), sources
 
 
 def _layers(

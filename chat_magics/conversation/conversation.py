@@ -258,13 +258,13 @@ class Conversation(Contents, AsData):
             images=tuple(file.image for file in ask.attachments if file.kind == "image"),
         )
         messages, context = messages_of(before, exchanges, system, asked, images)
-        defaults = self.session.default_options()
+        options = self.session.options_of(ask)
         request = ChatRequest(
             base_url=config.base_url,
             model=model,
             messages=messages,
             api=config.api,
-            options=dict(ask.options) if ask.exact else {**defaults, **ask.options},
+            options=options,
             owner=config.owner,
         )
         return request, context

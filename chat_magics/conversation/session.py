@@ -18,12 +18,14 @@ from ..config import OPENAI_URL, ChatConfig, Sourced, key_to_send, resolve_sourc
 from ..display import current_shell
 from ..errors import ChatError, ConfigError
 from ..history import History
-from ..limits import Budget, RateLimiter
+from ..limits import RateLimiter
 from ..telemetry import ErrorReport
-from .ask import api_options
+from ..tracing import provide
+from .ask import Ask, api_options
 from .listing import Listing
 from .redis_news import RedisNews
 from .spender import Spender
+from .spending import budget_of
 from .store import Store
 from .telling import Telling
 from .watching import Watchers
@@ -67,6 +69,7 @@ class Session(Telling, Spender):
         super().__init__(on_error)
         self._arguments = dict(arguments or {})
         self._notebook = notebook or dict
+        self._policy: str | None = None  # once one holds, no cell unsets it
         self.offer: str | None = None  # the notebook's last conversation; None until looked for
         self.config, self.sources = self._resolve()
         self._shares_client = client is not None
@@ -114,7 +117,10 @@ class Session(Telling, Spender):
     # Settings
 
     def _resolve(self) -> tuple[ChatConfig, Sourced]:
-        return resolve_sourced(self._arguments, self._notebook())
+        found = resolve_sourced(self._arguments, self._notebook(), policy=self._policy)
+        if (policy := found[0].policy) is not None:
+            self._policy = policy.path
+        return found
 
     def refresh(self) -> None:
         """Takes in settings that changed: by `%config`, in the environment, in `.env`.
@@ -133,12 +139,9 @@ class Session(Telling, Spender):
         if not self._shares_client:
             self._equip(self.client)
         self.telemetry.log_content = config.log_content
-        self.budget = Budget(
-            config.tokens_per_day,
-            config.dollars_per_day,
-            config.tokens_per_conversation,
-            config.dollars_per_conversation,
-        )
+        if config.traces:
+            provide(self.telemetry.warning)
+        self.budget = budget_of(config, self.sources)
         self._tell_of_file()
 
     def _equip(self, client: ChatClient) -> None:
@@ -178,6 +181,13 @@ class Session(Telling, Spender):
         return api_options(
             config.options, temperature=config.temperature, max_tokens=config.max_tokens
         )
+
+    def options_of(self, ask: Ask) -> dict[str, Any]:
+        """Those of an ask over those of the settings; a policy's longest reply in any case."""
+        if not ask.exact:
+            return {**self.default_options(), **ask.options}
+        longest = self.config.policy and self.config.policy.rules.number("max_tokens")
+        return {**({"max_tokens": longest} if longest else {}), **ask.options}
 
     # History
 

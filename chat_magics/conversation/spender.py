@@ -37,9 +37,12 @@ class Spender:
         """Does nothing where the request fits the budgets.
 
         Raises:
+            BudgetReached: it does not.
         """
         more = await asyncio.to_thread(expected, request)
-        self.budget.check(*await self.store(lambda history: spent(history, conversation)), more)
+        budget = self.budget
+        day, conversed, *ever = await self.store(lambda h: spent(h, conversation, budget))
+        budget.check(day, conversed, more, *ever)
 
     def plan(
         self,
@@ -66,7 +69,7 @@ class Spender:
 
     def spent_today(self) -> Spending:
         """Tokens and US dollars of this day (UTC), over all conversations."""
-        return self.store_now(lambda history: spent(history, ""))[0]
+        return self.store_now(lambda history: spent(history, "", Budget()))[0]
 
     def budget_left(self, conversation: str) -> Mapping[str, float]:
         """What is left of each budget that is set, for this conversation.
@@ -74,4 +77,6 @@ class Spender:
         Args:
             conversation: its id.
         """
-        return self.budget.left(*self.store_now(lambda history: spent(history, conversation)))
+        budget = self.budget
+        found = self.store_now(lambda history: spent(history, conversation, budget))
+        return budget.left(*found)

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from ..config import ChatConfig, Sourced
 from ..history import History
-from ..limits import Spending
+from ..limits import Budget, Spending
 from ..messages import ChatRequest, Usage
 
-__all__ = ["Plan", "expected", "spending", "spent"]
+__all__ = ["Plan", "budget_of", "expected", "spending", "spent"]
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,26 @@ def spending(request: ChatRequest, usage: Usage) -> Spending:
     return Spending(usage.total_tokens, dollars or 0.0, unknown=int(dollars is None))
 
 
-def spent(history: History, conversation: str) -> tuple[Spending, Spending]:
-    """What was spent today (UTC), and in a conversation."""
+def budget_of(config: ChatConfig, sources: Sourced) -> Budget:
+    """The budgets of the settings, and of the policy where one holds."""
+    rules = config.policy.rules if config.policy else None
+    tokens = rules.number("tokens_in_all") if rules else None
+    return Budget(
+        config.tokens_per_day,
+        config.dollars_per_day,
+        config.tokens_per_conversation,
+        config.dollars_per_conversation,
+        None if tokens is None else int(tokens),
+        rules.number("dollars_in_all") if rules else None,
+        frozenset(name for name, source in sources.items() if source == "policy"),
+    )
+
+
+def spent(history: History, conversation: str, budget: Budget) -> tuple[Spending, ...]:
+    """What was spent today (UTC), in a conversation, and, where the budget asks, in all."""
     today = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
     ever = datetime(1970, 1, 1, tzinfo=timezone.utc)
-    day, all_of_it = history.spent(today), history.spent(ever, conversation)
-    return Spending(*day), Spending(*all_of_it)
+    found = [history.spent(today), history.spent(ever, conversation)]
+    if budget.in_all:
+        found.append(history.spent(ever))
+    return tuple(Spending(*each) for each in found)

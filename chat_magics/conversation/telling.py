@@ -12,6 +12,7 @@ from ..display import current_shell
 from ..errors import ChatError
 from ..messages import Message
 from ..telemetry import ErrorReport, RequestRecord, Telemetry
+from ..tracing import current_span
 from .record import log_record
 
 if TYPE_CHECKING:
@@ -68,8 +69,10 @@ class Telling:
         self._told_of_file = names
 
     def log(self, exchange: Exchange, sent: tuple[Message, ...], error: ChatError | None) -> None:
-        """Writes a finished exchange into the log."""
+        """Writes a finished exchange into the log, and into its span."""
         record = log_record(exchange, sum(len(m.content) for m in sent), error)
+        if span := current_span():
+            span.ends(record, exchange.usage, sent, self.telemetry)
         if error is None:
             self.telemetry.request(record)
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..client import Event, Restarted, Sending, Text, Waiting
@@ -16,6 +17,7 @@ from ..errors import ChatError, StoreAway
 from ..history import PathMoved, Status
 from ..interpreter import short_turns
 from ..messages import ChatRequest, Completion, Image, Usage
+from ..tracing import current_span, exchange_span
 from .ask import Ask
 from .attached import earlier_images
 from .ending import Ending, forgotten
@@ -78,7 +80,7 @@ class Turn:
                 self._reply.emit(Waiting("the reply before this one"))
             await self._while_not_stopped(self._state.turn.acquire())
             try:
-                with short_turns():
+                with short_turns(), self._traced():
                     error = await self._take()
             finally:
                 self._state.turn.release()
@@ -92,6 +94,10 @@ class Turn:
             self._session.finished(self)
             self._state.answered(self._reply)
             self._reply.ended(error)
+
+    def _traced(self) -> AbstractContextManager[object]:
+        config = self._session.config
+        return exchange_span(config.base_url, self._ask.model or config.model, config.api)
 
     async def _logged(self, error: ChatError) -> ChatError:
         """What kept the turn from its beginning or its end, so that no row of history tells it."""
@@ -169,6 +175,8 @@ class Turn:
         self._reply.exchange = exchange
         self._partial.begin()
         self._began = time.monotonic()
+        if span := current_span():
+            span.asks(request, before.id, stream=True)
         return request
 
     async def _images(self, before: Sequence[str]) -> Mapping[str, tuple[Image, ...]]:

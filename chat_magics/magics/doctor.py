@@ -141,6 +141,7 @@ def _asked(session: Session) -> Finding:
         model=session.loop.run(session.client.default_model()),
         messages=(Message(role="user", content="Reply with the word: ready"),),
         api=config.api,
+        options=session.default_options(),
         owner=config.owner,
     )
     try:

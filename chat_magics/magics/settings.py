@@ -84,6 +84,7 @@ class Settings(Magics):
     tokens_per_conversation = _whole("budget of tokens a conversation")
     dollars_per_conversation = _number("budget of dollars a conversation")
     log_content = _switch("write prompts and replies into the log as well")
+    traces = _switch("send spans to the collector that the OTEL_ variables name")
     owner = _text("whose conversations these are")
     address = _text("where the owner asks from, as the app knows it")
     history = _text("SQLAlchemy URL or path of the history")

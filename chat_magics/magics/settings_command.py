@@ -39,8 +39,10 @@ def settings(magics: ChatMagics, line: str) -> None:
     names = [name] if name else list(ChatConfig.model_fields)
     sys.stdout.write(_table([_row(magics, each) for each in names]))
     _, withheld = key_to_send(magics.session.config, magics.session.sources)
-    if withheld:
-        sys.stdout.write(f"Note: {withheld}\n")
+    policy = magics.session.config.policy
+    for note in (withheld, policy and policy.summary):
+        if note:
+            sys.stdout.write(f"Note: {note}\n")
 
 
 def _value(name: str, text: str) -> Any:

@@ -13,9 +13,10 @@ from ..attachments import ACCEPTED
 from ..client import ChatClient
 from ..config import ChatConfig, Sourced, resolve_sourced
 from ..errors import ChatError
+from ..tracing import provide
 from .settings import ServeSettings
 
-__all__ = ["DEFAULTS", "serve"]
+__all__ = ["COLLECTOR", "DEFAULTS", "serve"]
 
 DEFAULTS = {
     "REQUESTS_PER_MINUTE": "20",
@@ -23,6 +24,10 @@ DEFAULTS = {
     "ANSWERS_AT_ONCE": "1",
 }
 """Settings of the chat that a served app has where nobody set them: its visitors share a key."""
+
+
+COLLECTOR = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+"""Who names a collector for the app wants its traces there."""
 
 
 def serve(settings: ServeSettings, on_ready: Callable[[str], None] | None = None) -> None:
@@ -33,7 +38,9 @@ def serve(settings: ServeSettings, on_ready: Callable[[str], None] | None = None
     from .application import ChatVoila, notebook_path, voila_config
 
     chat = _for_kernels(settings)
-    _log_into(chat.home)
+    logger = _log_into(chat.home)
+    if chat.traces:
+        provide(logger.warning)
     notebook = notebook_path()
     if not notebook.is_file():
         raise ChatError(f"the app's notebook is missing: {notebook}")
@@ -52,6 +59,8 @@ def _for_kernels(settings: ServeSettings) -> ChatConfig:
     """Writes into the environment, which kernels inherit, what they are to know."""
     for name, value in DEFAULTS.items():
         os.environ.setdefault(f"CHAT_MAGICS_{name}", value)
+    if any(name in os.environ for name in COLLECTOR):
+        os.environ.setdefault("CHAT_MAGICS_TRACES", "1")
     os.environ["CHAT_MAGICS_WARM_UP"] = "0"
     # Else the C library keeps a heap for each thread: of a kernel's many, most are idle.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
@@ -79,7 +88,7 @@ def _front(config: ChatConfig, sources: Sourced) -> dict[str, object]:
     }
 
 
-def _log_into(home: Path) -> None:
+def _log_into(home: Path) -> logging.Logger:
     """Structured lines of the server into the log that its kernels write too."""
     from .server_log import LogHandler
 
@@ -87,3 +96,4 @@ def _log_into(home: Path) -> None:
     logger.setLevel(logging.INFO)
     logger.addHandler(LogHandler(home / "logs"))
     logger.propagate = False
+    return logger

@@ -19,6 +19,7 @@ class ChatDecoder(Decoder):
     """Chunks of chat completions (https://platform.openai.com/docs/api-reference/chat-streaming)."""
 
     def _read(self, chunk: dict[str, Any], pieces: list[str]) -> None:
+        self.id = self.id or _name(chunk.get("id"))
         self.model = _name(chunk.get("model")) or self.model
         if usage := chunk.get("usage"):
             self.usage = _usage(usage, "prompt_tokens", "completion_tokens")
@@ -76,6 +77,7 @@ class ResponsesDecoder(Decoder):
         self._end(body)
 
     def _end(self, response: dict[str, Any]) -> None:
+        self.id = _name(response.get("id"))
         self.model = _name(response.get("model")) or self.model
         reason = _name((response.get("incomplete_details") or {}).get("reason"))
         self.finish_reason = {None: "stop", "max_output_tokens": "length"}.get(reason, reason)

@@ -39,6 +39,7 @@ class Decoder(ABC):
 
     def __init__(self, *, streamed: bool = True) -> None:
         self._streamed = streamed
+        self.id: str | None = None
         self.model: str | None = None
         self.finish_reason: str | None = None
         self.usage: Usage | None = None

@@ -26,6 +26,7 @@ from ...errors import (
     RateLimitReached,
     RequestTimeout,
 )
+from ...tracing import follow
 from ..entrance import Entrance
 from ..identity import address_of, is_foreign
 from .schema import Failure, as_json
@@ -98,6 +99,7 @@ class ApiHandler(JupyterHandler):
 
     async def prepare(self) -> None:  # type: ignore[override]
         self.request_id = uuid.uuid4().hex
+        follow(self.request.headers)
         if is_foreign(self.request, self.entrance.serving):
             raise HTTPError(403, "a page of another origin may not ask here")
         if not self.check_host():
@@ -158,7 +160,7 @@ class ApiHandler(JupyterHandler):
 
     async def off_loop(self, work: Callable[[], Any]) -> Any:
         """The result of work that blocks; the server goes on meanwhile."""
-        return await asyncio.get_running_loop().run_in_executor(None, work)
+        return await asyncio.to_thread(work)
 
     def give(self, model: BaseModel, status: int = 200) -> None:
         """Answers with a value."""
