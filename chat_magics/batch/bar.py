@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+from ..display import current_shell
 from ..pricing import format_cost
 from .how import Totals
 from .plan import RowsPlan
@@ -19,17 +21,18 @@ class Bar:
         self._totals = Totals()
 
     def begin(self, plan: RowsPlan, totals: Totals) -> None:
-        """Shows an empty bar."""
+        """Shows what will be asked and its price, then an empty bar."""
         from tqdm.auto import tqdm  # it looks whether this is a notebook
 
         self._totals = totals
+        print(plan, file=sys.stdout if current_shell() else sys.stderr)
         self._bar = tqdm(total=totals.to_ask or None, unit=" rows", dynamic_ncols=True)
 
     def look(self) -> None:
         """Shows how far it is."""
         self._bar.total = self._totals.to_ask or None
         self._bar.set_postfix_str(described(self._totals), refresh=False)
-        self._bar.update(self._totals.done - self._bar.n)
+        self._bar.update(max(0, self._totals.far - self._bar.n))  # it never goes back
 
     def end(self) -> None:
         """Leaves the bar as it is."""
