@@ -33,7 +33,7 @@ class RowsAccessor:
         >>> text = pd.Series(["Late again.", "Thanks!"], name="text")
         >>> print(text.chat.ask("Is this a complaint? {{value}}", dry_run=True, session=session))
         2 rows: 2 distinct prompts, 0 answered before, 2 to ask
-        about ... tokens out and 400 back, $0: demo at demo
+        about ... tokens to send and 400 to receive, $0: demo at demo
         >>> session.close()
     """
 

@@ -27,10 +27,11 @@ class Bar:
         self._totals = totals
         print(plan, file=sys.stdout if current_shell() else sys.stderr)
         self._bar = tqdm(total=totals.to_ask or None, unit=" rows", dynamic_ncols=True)
+        if hasattr(self._bar, "container"):
+            _fit(*self._bar.container.children)
 
     def look(self) -> None:
         """Shows how far it is."""
-        self._bar.total = self._totals.to_ask or None
         self._bar.set_postfix_str(described(self._totals), refresh=False)
         self._bar.update(max(0, self._totals.far - self._bar.n))  # it never goes back
 
@@ -39,6 +40,21 @@ class Bar:
         self.look()
         self._bar.refresh()
         self._bar.close()
+
+
+def _fit(percent: Any, bar: Any, words: Any) -> None:
+    """Has the widgets of tqdm's bar in a notebook fit a page as narrow as that of a phone.
+
+    The words were cut off there, for tqdm makes their blanks such as no line is broken at; and the
+    bar was as wide as elsewhere, so that a third of it looked like all of it.
+    """
+    bar.layout.width, bar.layout.min_width, bar.layout.flex = "auto", "60px", "1 1 60px"
+    words.layout.max_width = "100%"
+    words.observe(_break_lines, "value")
+
+
+def _break_lines(change: Any) -> None:
+    change.owner.value = change.new.replace("\u2007", " ")
 
 
 def described(totals: Totals) -> str:

@@ -142,6 +142,7 @@ class RowRun:
             ending.callback(self._note_end, self.id)
             ending.enter_context(short_turns())
             ending.enter_context(heap_at_rest())
+            self.totals.to_ask = max(self.totals.to_ask, len(self._jobs))
             if self._watching is not None:
                 self._watching.begin(plan, self.totals)
                 ending.callback(self._watching.end)
@@ -162,7 +163,6 @@ class RowRun:
         Once the run was stopped, the rest is given as stopped.
         """
         jobs, self._jobs = self._jobs, []
-        self.totals.to_ask = max(self.totals.to_ask, self.totals.done + len(jobs))
         if self.reason is None:
             self._wait(self._session.loop.submit(self._work_on(jobs)))
         if self.reason is not None:
