@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import pandas
 
-from .batch import ask, retry
+from . import plots
+from .batch import FrameRows, How, ask, runs_of
+from .conversation import Session
 from .errors import InvalidRequest
 
 __all__ = ["RowsAccessor"]
 
-_RETRIED = [name for name in inspect.signature(retry).parameters if name not in ("data", "out")]
+_ASKED = "_chat_magics_asked"
+"""Where a frame keeps what was asked of it; pandas makes a new accessor each time."""
+
+_OF_THE_FIRST = ("dry_run", "refresh")
+"""What `ask` takes and `retry` does not."""
 
 
 @pandas.api.extensions.register_series_accessor("chat")
@@ -28,13 +33,12 @@ class RowsAccessor:
         >>> text = pd.Series(["Late again.", "Thanks!"], name="text")
         >>> print(text.chat.ask("Is this a complaint? {{value}}", dry_run=True, session=session))
         2 rows: 2 distinct prompts, 0 answered before, 2 to ask
-        about ... tokens out and 400 back, $0: demo at demo
+        about ... tokens to send and 400 to receive, $0: demo at demo
         >>> session.close()
     """
 
     def __init__(self, data: Any) -> None:
         self._data = data
-        self._asked: dict[str, Any] = {}
 
     def ask(self, prompt: str, into: Any = None, **how: Any) -> Any:
         """Asks the prompt of every row; see `chat_magics.batch.ask`, whose arguments it takes.
@@ -52,7 +56,7 @@ class RowsAccessor:
             ChatError: see `chat_magics.batch.ask`.
         """
         answered = ask(self._data, prompt, into, **how)
-        self._asked = {"prompt": prompt, "into": into, **how}
+        vars(self._data)[_ASKED] = {"prompt": prompt, "into": into, **how}
         return answered
 
     def retry(self, out: Any, **how: Any) -> Any:
@@ -70,13 +74,50 @@ class RowsAccessor:
             InvalidRequest: the prompt is not known here, or `out` is no such frame.
             ChatError: see `chat_magics.batch.ask`.
         """
-        asked = {name: value for name, value in self._asked.items() if name in _RETRIED}
-        for name in ("temperature", "max_tokens"):
-            if self._asked.get(name) is not None:
-                asked["options"] = {**(asked.get("options") or {}), name: self._asked[name]}
-        asked |= how
-        if "prompt" not in asked:
+        asked: dict[str, Any] = vars(self._data).get(_ASKED, {})
+        given = {name: v for name, v in asked.items() if name not in _OF_THE_FIRST} | how
+        if "prompt" not in given:
             raise InvalidRequest(
                 "nothing was asked of this frame yet: give the prompt and into as they were"
             )
-        return retry(self._data, out, **asked)
+        session, progress = given.pop("session", None), given.pop("progress", True)
+        return FrameRows(self._data, How.of(**given), session, progress=progress).asked_again(out)
+
+    def stats(self, by: str | None = None, *, session: Session | None = None) -> pandas.DataFrame:
+        """The figures of the run that gave this frame: answers, errors, tokens, cost, times.
+
+        Of rows whose answers were there already nothing is counted: they were no part of the run.
+        What `retry` asked again counts as well.
+
+        Args:
+            by: `status`, `error`, `model` or another group of `history.stats`: a row for each; None
+                for one row.
+            session: in whose history it is; the shell's by default.
+
+        Raises:
+            InvalidRequest: this frame is none that `ask` or `retry` gave, or nothing was asked.
+
+        Example:
+            >>> import pandas as pd
+            >>> session = Session({"base_url": "demo", "history": "sqlite://"})
+            >>> frame = pd.DataFrame({"text": ["Late again.", "Thanks!"]})
+            >>> out = frame.chat.ask("Sum up: {{text}}", progress=False, session=session)
+            >>> int(out.chat.stats(session=session)["exchanges"].item())
+            2
+            >>> session.close()
+        """
+        history = (session or Session.current()).history
+        return history.stats(by=by, conversation=runs_of(self._data))
+
+    def plot(self, by: str = "status", *, session: Session | None = None) -> plots.Plot:
+        """A picture of the same: exchanges, tokens and cost of each group; needs the extra `plots`.
+
+        Args:
+            by: see `stats`; `day` is drawn along time.
+            session: see `stats`.
+
+        Raises:
+            InvalidRequest: see `stats`.
+        """
+        found = self.stats(by, session=session)
+        return plots.over_time(found) if by == "day" else plots.by_group(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
@@ -57,6 +58,7 @@ class Connection(asyncio.StreamReaderProtocol):
             return None
         first, *lines = raw.decode("latin-1").rstrip("\r\n").split("\r\n")
         method, path, _ = first.split(" ")
+        path = re.sub("^http://[^/]+", "", path)  # as a proxy is asked, which this may stand for
         pairs = (line.partition(":") for line in lines)
         return method, path, {name.lower(): value.strip() for name, _, value in pairs}
 

@@ -20,15 +20,38 @@ from chat_magics.history.store import open_file, open_memory, open_server
 from tests.history_samples import ask, begun, intact, start_python
 from tests.postgres import INSTALL, PostgresServer, programs
 
-OLD = (Path(__file__).parent / "layouts" / "1.sql").read_text(encoding="utf-8")
+LAYOUTS = Path(__file__).parent / "layouts"
+
+
+def of_layout(version):
+    return (LAYOUTS / f"{version}.sql").read_text(encoding="utf-8")
+
+
+@pytest.fixture(params=[1, 2])
+def version(request):
+    """Of an older layout, whose file a release of that time has made."""
+    return request.param
 
 
 @pytest.fixture
-def old_file(tmp_path):
+def old_file(tmp_path, version):
     path = tmp_path / "history.db"
+    head = f"PRAGMA journal_mode = WAL; PRAGMA user_version = {version};"
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript("PRAGMA journal_mode = WAL; PRAGMA user_version = 1;" + OLD)
+        connection.executescript(head + of_layout(version))
     return path
+
+
+def test_there_is_a_file_of_each_older_layout():
+    made = sorted(int(file.stem) for file in LAYOUTS.glob("*.sql"))
+    assert made == list(range(1, LAYOUT.version))
+
+
+def indexes(path):
+    """Names of all indexes."""
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")
+        return sorted(name for (name,) in found)
 
 
 def columns(path):
@@ -69,7 +92,7 @@ def test_all_of_an_old_file_is_there_and_can_be_searched_tagged_and_deleted(old_
 @pytest.mark.skipif(programs() is None, reason=INSTALL)
 def test_all_of_an_old_database_is_there_and_can_be_searched_tagged_and_deleted():
     types = (("DATETIME", "TIMESTAMP WITH TIME ZONE"), ("DOUBLE", "DOUBLE PRECISION"))
-    statements = OLD
+    statements = of_layout(1)  # by layout 2
     for ours, theirs in types:
         statements = statements.replace(ours, theirs)
     with PostgresServer() as server:
@@ -89,16 +112,17 @@ def test_an_old_file_and_a_new_one_get_the_same_tables(old_file, tmp_path):
         assert store.read(version_of) == LAYOUT.version
         store.close()
     assert columns(old_file) == columns(tmp_path / "new.db")
+    assert indexes(old_file) == indexes(tmp_path / "new.db")
 
 
-def test_an_old_file_that_cannot_be_changed_is_read_as_it_is(old_file):
+def test_an_old_file_that_cannot_be_changed_is_read_as_it_is(old_file, version):
     memory = open_memory()
     assert rescue(old_file, memory) == 2
     kept = memory.read(lambda connection: conversations.get(connection, "", "c" * 32))
     assert (kept.name, kept.tags, len(kept.path)) == ("old", (), 2)
     memory.close()
     with closing(sqlite3.connect(old_file)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (version,)
 
 
 def test_what_is_saved_into_memory_can_be_searched(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _thread
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,14 +12,18 @@ import pandas as pd
 import pytest
 
 from chat_magics import Session
-from chat_magics.batch import ask, ask_file, openai_batch, over_files, retry
+from chat_magics.batch import ask, ask_file, away, retry, runs
 from chat_magics.batch.fetched import BatchRates
+from chat_magics.batch.openai_batch import BatchRun
 from chat_magics.batch.purse import Rates
+from chat_magics.client import batch_files
 from chat_magics.errors import BudgetReached, ChatError, InvalidRequest, NotFound
 from chat_magics.messages import Usage
 from tests.aimock import aimock
 from tests.batch_server import BatchServer
-from tests.chat_server import ChatServer, Reply, Status
+from tests.chat_server import Answer, ChatServer, Reply, Request, Status
+from tests.chat_server_shapes import error_body
+from tests.history_samples import start_python
 from tests.rows_samples import PROMPT, answering, frame, rows_session
 
 FIXTURE = {"match": {"userMessage": "Hello"}, "response": {"content": "unused"}}
@@ -27,7 +31,7 @@ FIXTURE = {"match": {"userMessage": "Hello"}, "response": {"content": "unused"}}
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_batch, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(away, "FIRST_PAUSE", 0.01)
 
 
 @pytest.fixture
@@ -146,6 +150,63 @@ def test_a_batch_that_ended_meanwhile_is_fetched_and_not_asked_again(
         assert len(batches.batches) == 2
 
 
+def test_prompts_are_in_the_history_before_the_answers_are_fetched(
+    server: ChatServer, batches: BatchServer, home: Path
+) -> None:
+    batches.polls = 10**9
+    seen: list[pd.DataFrame] = []
+    with rows_session(server) as session:
+
+        def look() -> None:
+            server.until(lambda: any(batch["seen"] for batch in batches.batches.values()))
+            seen.append(session.history.exchanges())
+            _thread.interrupt_main()
+
+        threading.Thread(target=look).start()
+        with pytest.raises(ChatError, match="goes on at the server"):
+            asked(frame(3), session)
+        stopped = session.history.exchanges()
+    assert sorted(seen[0]["prompt"]) == [f"Classify: row {n}" for n in range(3)]
+    assert seen[0]["status"].tolist() == ["streaming"] * 3
+    assert stopped["status"].tolist() == ["stopped"] * 3
+    assert stopped["error"].str.contains("its batch goes on at the server").all()
+    batches.polls = 0
+    with rows_session(server) as later:
+        out = asked(frame(3), later)
+        assert not out["cached"].any()
+        assert list(later.history.exchanges(status="complete")["conversation"].unique()) == [
+            out.attrs["chat_magics"]["run"]
+        ]
+    assert len(batches.batches) == 1
+
+
+KILLED = """
+import sys
+from chat_magics import Session
+from chat_magics.batch import ask
+from tests.history_samples import start_python
+from tests.rows_samples import PROMPT, frame
+session = Session({"base_url": sys.argv[1], "model": "test-model", "api_key": "sk-test"})
+ask(frame(3), PROMPT, session=session, progress=False, engine="openai-batch")
+"""
+
+
+def test_what_a_killed_process_submitted_is_taken_up_by_another(
+    server: ChatServer, batches: BatchServer, home: Path
+) -> None:
+    batches.polls = 10**9
+    process = start_python(KILLED, server.url)
+    server.until(lambda: any(batch["seen"] for batch in batches.batches.values()), 60)
+    process.kill()
+    process.wait()
+    batches.polls = 0
+    with rows_session(server) as session:
+        assert asked(frame(3), session)["status"].tolist() == ["complete"] * 3
+        statuses = session.history.exchanges()["status"].value_counts().to_dict()
+    assert statuses == {"interrupted": 3, "complete": 3}
+    assert len(batches.batches) == 1
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_of_an_expired_batch_the_answers_are_kept_and_the_rest_is_asked_by_the_same_call(
     server: ChatServer, batches: BatchServer, session: Session, named: bool
@@ -189,35 +250,153 @@ def test_a_server_without_the_api_is_told(server: ChatServer, session: Session) 
         asked(frame(3), session, engine="openai")
 
 
-def test_many_rows_go_in_several_batches(
-    batches: BatchServer, session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from chat_magics.client import batch_files
-
+@pytest.fixture
+def files_of_100(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = {"most_requests": 100, "most_bytes": 10**9}
     monkeypatch.setattr(batch_files.request_files, "__kwdefaults__", limits)
-    out = asked(frame(250), session)
-    assert out["answer"].tolist() == [f"to Classify: row {n}" for n in range(250)]
-    assert [batch["request_counts"]["total"] for batch in batches.batches.values()] == [100] * 2 + [
-        50
-    ]
 
 
-def test_rows_of_files_go_by_batches(
-    batches: BatchServer, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def counts(batches: BatchServer) -> list[int]:
+    return [batch["request_counts"]["total"] for batch in batches.batches.values()]
+
+
+def in_thread(work: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
+    done: list[Any] = []
+    thread = threading.Thread(target=lambda: done.append(work()))
+    thread.start()
+    return thread, done
+
+
+@pytest.mark.usefixtures("files_of_100")
+def test_many_rows_go_in_several_batches_none_of_which_waits_for_another(
+    server: ChatServer, batches: BatchServer, session: Session
 ) -> None:
-    monkeypatch.setattr(over_files, "BLOCK", 4)
+    batches.polls = 10**9
+    thread, done = in_thread(lambda: asked(frame(250), session))
+    server.until(lambda: len(batches.batches) == 3)
+    batches.polls = 0
+    thread.join()
+    assert done[0]["answer"].tolist() == [f"to Classify: row {n}" for n in range(250)]
+    assert counts(batches) == [100, 100, 50]
+
+
+def test_a_file_is_not_larger_than_the_server_takes(
+    batches: BatchServer, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = {"most_requests": 50_000, "most_bytes": 2_000}
+    monkeypatch.setattr(batch_files.request_files, "__kwdefaults__", limits)
+    assert asked(frame(20), session)["status"].eq("complete").all()
+    assert len(batches.batches) > 1
+    sizes = [len(batches.files[each["input_file_id"]]) for each in batches.batches.values()]
+    assert max(sizes) <= 2_000
+
+
+class Crowded(BatchServer):
+    """Takes so many batches at a time, as a server does that limits what may be queued."""
+
+    most = 2
+    at_once = 0
+    refused = 0
+
+    def _create(self, request: Request) -> Answer:
+        ended = ("completed", "failed", "expired", "cancelled")
+        running = sum(batch["status"] not in ended for batch in self.batches.values())
+        if running >= self.most:
+            self.refused += 1
+            self.polls = 0
+            return Status(400, error_body(400, "Enqueued token limit reached"))
+        self.at_once = max(self.at_once, running + 1)
+        return super()._create(request)
+
+
+@pytest.mark.usefixtures("files_of_100")
+def test_what_the_server_does_not_take_at_once_is_submitted_when_others_have_ended(
+    server: ChatServer, session: Session
+) -> None:
+    batches = Crowded(server, polls=10**9)
+    assert asked(frame(450), session)["status"].eq("complete").all()
+    assert counts(batches) == [100, 100, 100, 100, 50]
+    assert batches.at_once == 2
+    assert batches.refused >= 1
+
+
+def files_given(tmp_path: Path, session: Session) -> dict[str, Any]:
     data = frame(10).assign(text=lambda each: [*each["text"][:9], None])
     data.to_parquet(tmp_path / "in.parquet")
-    given: Any = {"engine": "openai-batch", "progress": False, "session": session}
-    plan = ask_file(tmp_path / "in.parquet", tmp_path / "out", PROMPT, dry_run=True, **given)
+    return {
+        "source": tmp_path / "in.parquet",
+        "target": tmp_path / "out",
+        "prompt": PROMPT,
+        "engine": "openai-batch",
+        "progress": False,
+        "session": session,
+    }
+
+
+def test_rows_of_files_go_by_batches_none_of_which_waits_for_another(
+    server: ChatServer,
+    batches: BatchServer,
+    session: Session,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runs, "BLOCK", 4)
+    batches.polls = 10**9
+    given = files_given(tmp_path, session)
+    plan = ask_file(**given, dry_run=True)
     assert (plan.to_ask, batches.batches) == (9, {})
-    ask_file(tmp_path / "in.parquet", tmp_path / "out", PROMPT, **given)
+    assert str(plan).endswith("by the Batch API, at half the price, within a day")
+    thread, _ = in_thread(lambda: ask_file(**given))
+    server.until(lambda: len(batches.batches) == 3)
+    assert session.history.exchanges()["status"].tolist() == ["streaming"] * 9
+    batches.polls = 0
+    thread.join()
     out = pd.read_parquet(tmp_path / "out")
     assert out["answer"].tolist()[:9] == [f"to Classify: row {n}" for n in range(9)]
     assert out["status"].tolist() == ["complete"] * 9 + ["missing"]
-    counts = [batch["request_counts"]["total"] for batch in batches.batches.values()]
-    assert counts == [4, 4, 1]
+    assert out["cached"].fillna(False).tolist() == [False] * 10
+    assert counts(batches) == [4, 4, 1]
+    stored = session.history.exchanges()
+    assert stored["status"].tolist() == ["complete"] * 9, "each of them once"
+
+
+def test_of_a_long_file_so_many_batches_are_at_the_server_and_then_the_next(
+    server: ChatServer, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "BLOCK", 1)
+    monkeypatch.setattr(BatchRun, "ahead", 3)
+    batches = Crowded(server, polls=10**9)
+    batches.most = 99
+    thread, _ = in_thread(lambda: ask_file(**files_given(tmp_path, session)))
+    server.until(lambda: len(batches.batches) == 3)
+    batches.polls = 0
+    thread.join()
+    assert (len(batches.batches), batches.at_once) == (9, 3)
+
+
+def test_a_file_that_was_left_is_taken_up_block_by_block(
+    server: ChatServer,
+    batches: BatchServer,
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runs, "BLOCK", 4)
+    batches.polls = 10**9
+    with rows_session(server) as session:
+
+        def interrupt() -> None:
+            server.until(lambda: len(batches.batches) == 3)
+            _thread.interrupt_main()
+
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(ChatError, match="nothing is written"):
+            ask_file(**files_given(tmp_path, session))
+    batches.polls = 0
+    with rows_session(server) as later:
+        ask_file(**files_given(tmp_path, later))
+    assert len(batches.batches) == 3
+    assert pd.read_parquet(tmp_path / "out")["status"].eq("complete").sum() == 9
 
 
 @pytest.mark.npm

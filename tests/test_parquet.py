@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from chat_magics.batch.parquet_rows import ParquetRows
 from chat_magics.batch.shape import Shape
 from chat_magics.batch.tables import Table
 from chat_magics.errors import InvalidRequest
+from tests.history_samples import start_python
 
 
 def saved(path: Path, **columns: Any) -> Path:
@@ -233,17 +235,74 @@ def test_answers_have_one_schema_though_the_first_block_has_none(
     assert found["b"].iloc[9] == "[9]"
 
 
-def test_a_process_that_is_killed_leaves_no_dataset(tmp_path: Path) -> None:
-    script = (
-        "import os, pyarrow as pa\n"
-        "from chat_magics.batch.parquet_parts import whole_parquet\n"
-        f"with whole_parquet({str(tmp_path / 'out')!r}) as parts:\n"
-        "    parts.write(pa.table({'n': list(range(100_000))}))\n"
-        "    os.kill(os.getpid(), 9)\n"
+WRITES = """
+import os, sys, pyarrow as pa
+from chat_magics.batch.parquet_parts import whole_parquet
+with whole_parquet(sys.argv[1]) as parts:
+    parts.write(pa.table({'n': list(range(100_000))}))
+    print("written", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture(params=["out", "out.parquet"])
+def written_by_another(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Any, Any]]:
+    """A process in the middle of writing a dataset, and where."""
+    target = tmp_path / request.param
+    process = start_python(WRITES, target)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "written\n"
+    yield process, target
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        pipe.close()
+
+
+def test_what_a_killed_process_left_goes_with_the_next_run(
+    tmp_path: Path, written_by_another: tuple[Any, Path]
+) -> None:
+    process, target = written_by_another
+    process.kill()
+    process.wait()
+    assert not target.exists()
+    assert len(names(tmp_path)) == 2, "its folder is there"
+    write(target, 1)
+    assert names(tmp_path) == ["home", target.name]
+
+
+def test_what_a_process_writes_now_is_left_alone(
+    tmp_path: Path, written_by_another: tuple[Any, Path]
+) -> None:
+    process, target = written_by_another
+    write(target, 1)
+    assert len(names(tmp_path)) == 3, "its folder is there"
+    process.stdin.close()
+    assert process.wait(60) != 0, "the target is there by now"
+    assert len(ParquetRows(target)) == 1
+    assert names(tmp_path) == ["home", target.name]
+
+
+def test_what_a_killed_process_had_put_aside_is_put_back(tmp_path: Path) -> None:
+    """It died between taking the old folder away and putting the new one in its place."""
+    target = tmp_path / "out"
+    write(target, 1, 2)
+    dies = (
+        "import os, sys, pyarrow as pa\n"
+        "from pathlib import Path\n"
+        "from chat_magics.batch import parquet_parts\n"
+        "rename = Path.rename\n"
+        "def dying(self, to):\n"
+        "    os.kill(os.getpid(), 9) if self.name == 'new' else rename(self, to)\n"
+        "Path.rename = dying\n"
+        "with parquet_parts.whole_parquet(sys.argv[1], force=True) as parts:\n"
+        "    parts.write(pa.table({'n': [3]}))\n"
     )
-    root = Path(__file__).parents[1]
-    assert subprocess.run([sys.executable, "-c", script], cwd=root).returncode == -9
-    assert not (tmp_path / "out").exists()
+    start_python(dies, target).communicate()
+    assert not target.exists()
+    with pytest.raises(InvalidRequest, match="is there already"):
+        write(target, 3)
+    assert len(ParquetRows(target)) == 2
 
 
 GROWTH = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from typing import Literal
 
@@ -11,6 +10,7 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel
 
+import chat_magics.pandas  # noqa: F401 - df.chat
 from chat_magics import Conversation
 from chat_magics.batch import RUN_COLUMNS, RowsPlan, ask, retry
 from chat_magics.errors import (
@@ -95,6 +95,15 @@ def test_answers_are_typed_columns(server, session):
     pd.testing.assert_frame_equal(
         out[["kind", "urgent", "parts"]], again[["kind", "urgent", "parts"]]
     )
+
+
+def test_what_pandas_writes_of_it_is_read_as_the_docs_say(server, session, tmp_path):
+    """pandas writes the dtype of lists and structs, and then does not know it."""
+    server.default = answering(lambda text: {"kind": "late", "urgent": True, "parts": [text]})
+    out = asked(frame(2), session, into=Complaint)
+    out.to_parquet(tmp_path / "out.parquet")
+    found = pd.read_parquet(tmp_path / "out.parquet", dtype_backend="pyarrow")
+    assert [list(parts) for parts in found["parts"]] == [["row 0"], ["row 1"]]
 
 
 def test_a_reply_that_does_not_fit_is_asked_once_more_with_the_reason(server, session):
@@ -193,8 +202,8 @@ def test_max_cost_needs_a_price_and_is_kept(server, session):
     assert server.posts == []
 
 
-def test_a_run_that_would_cost_too_much_does_not_start(server):
-    with priced_session(server) as session:
+def test_a_run_that_would_cost_too_much_does_not_start(server, priced):
+    with rows_session(server, **priced) as session:
         plan = asked(frame(1000), session, dry_run=True)
         assert plan.price > 0.01
         with pytest.raises(BudgetReached, match="1,000 prompts would cost about"):
@@ -202,9 +211,9 @@ def test_a_run_that_would_cost_too_much_does_not_start(server):
     assert server.posts == []
 
 
-def test_a_run_stops_when_its_money_is_spent_and_is_taken_up_again(server):
+def test_a_run_stops_when_its_money_is_spent_and_is_taken_up_again(server, priced):
     server.default = Reply("a", prompt_tokens=1_000_000)  # far more than was thought
-    with priced_session(server) as session:
+    with rows_session(server, **priced) as session:
         plan = asked(frame(50), session, dry_run=True)
         out = asked(frame(50), session, max_cost=max(1.0, plan.price), concurrency=2)
         spent = out["cost"].sum()
@@ -230,17 +239,14 @@ def test_the_budgets_of_the_settings_hold_for_rows(server):
         assert set(out["status"]) == {"complete", "stopped"}
 
 
-def priced_session(server):
-    """A session whose server is called by a name that is not known to be this machine's."""
-    name = socket.gethostname()
-    try:
-        here = socket.gethostbyname(name) == "127.0.0.1"
-    except OSError:
-        here = False
-    if not here or name.startswith("localhost"):
-        pytest.skip("this machine has no other name that leads to its loopback")
-    url = server.url.replace("127.0.0.1", name)
-    return rows_session(server, base_url=url, model="gpt-4o-mini")
+@pytest.fixture
+def priced(server, monkeypatch):
+    """Settings that lead to the tests' server by a proxy: elsewhere than here a model has a price.
+
+    What a server on one's own machine costs is not known.
+    """
+    monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
+    return {"base_url": "http://models.example/v1", "model": "gpt-4o-mini"}
 
 
 def test_rows_share_the_cache_and_the_request_of_a_cell(server, session):
@@ -260,6 +266,23 @@ def test_a_run_is_one_conversation_out_of_the_list(server, session):
     assert run.title == PROMPT
     rows = history.exchanges(conversation=run.id)
     assert (len(rows), set(rows["surface"]), set(rows["status"])) == (3, {"batch"}, {"complete"})
+
+
+def test_the_figures_of_a_run_are_one_call(server, session):
+    server.default = answering(lambda text: Status(400) if text == "row 1" else text)
+    asked(frame(1), session)
+    data = frame(4)
+    out = data.chat.ask(PROMPT, progress=False, session=session)
+    figures = out.chat.stats(session=session)
+    assert (figures["exchanges"].item(), figures["errors"].item()) == (3, 1), "one was there"
+    server.default = Reply("b")
+    mended = data.chat.retry(out)
+    by_status = mended.chat.stats("status", session=session).set_index("status")["exchanges"]
+    assert by_status.to_dict() == {"complete": 3, "error": 1}
+    assert "complete" in str(mended.chat.plot(session=session))
+    again = data.chat.ask(PROMPT, progress=False, session=session)
+    with pytest.raises(InvalidRequest, match="no run is noted"):
+        again.chat.stats(session=session)
 
 
 def test_retry_asks_only_what_failed(server, session):

@@ -31,7 +31,7 @@ def test_a_file_becomes_a_file_with_answers(server, files):
 
 
 def test_several_blocks_are_one_run_and_equal_prompts_are_asked_once(server, files, monkeypatch):
-    monkeypatch.setattr("chat_magics.batch.over_files._BLOCK", 10)
+    monkeypatch.setattr("chat_magics.batch.over_files.rows_at_a_time", lambda how: 10)
     source, target = files
     pd.concat([frame(20), frame(20)]).to_parquet(source)
     with rows_session(server) as session:

@@ -8,12 +8,14 @@ import os
 import signal
 import threading
 from collections import Counter
+from contextlib import contextmanager
 
+import pandas as pd
 import pytest
 
-from chat_magics.batch import ask
+from chat_magics.batch import ask, ask_file
 from chat_magics.batch.pace import Pace
-from chat_magics.errors import RateLimited
+from chat_magics.errors import InvalidRequest, RateLimited
 from tests.chat_server import Hang, Reply, Status
 from tests.history_samples import start_python
 from tests.rows_samples import PROMPT, answering, frame, prompts, rows_session
@@ -143,7 +145,7 @@ def test_an_interrupt_keeps_what_was_answered(server):
 KILLED = """
 import sys
 from chat_magics import Session
-from chat_magics.batch import ask
+from chat_magics.batch import ask, ask_file
 from tests.rows_samples import PROMPT, frame
 session = Session({"base_url": sys.argv[1], "model": "m", "api_key": "sk-test"})
 ask(frame(200), PROMPT, session=session, progress=False, concurrency=4)
@@ -167,22 +169,46 @@ def test_a_kill_asks_again_only_what_was_in_flight_or_in_an_open_group(server, a
     assert 0 <= again <= min(before, 60)
 
 
-def test_a_full_disk_ends_the_run_and_loses_nothing(server, tmp_path):
-    """The file may not grow: SQLite meets the same fault as on a full disk."""
+@contextmanager
+def files_no_larger_than(size):
+    """A file may not grow further: who writes it meets the same fault as on a full disk."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+
+
+def test_a_full_disk_ends_the_run_and_loses_nothing(server, tmp_path):
     with rows_session(server, cache=False) as session:
         asked(frame(2), session)
         file = session.config.home / "history.db-wal"
-        ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + 200_000, hard))
-        try:
+        with files_no_larger_than(file.stat().st_size + 200_000):
             out = asked(frame(3_000), session, concurrency=8)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-            signal.signal(signal.SIGXFSZ, ignored)
         statuses = out["status"].value_counts().to_dict()
         assert set(statuses) == {"complete", "stopped"}
         assert statuses["complete"] >= len(server.posts) - 8
         assert any("can no longer be written" in line for line in session.told)
+
+
+def test_a_disk_that_is_full_when_the_results_are_written_loses_no_answer(server, tmp_path):
+    source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    noise = [os.urandom(20_000) for _ in range(200)]  # 4 MB that nothing makes smaller
+    frame(200).assign(noise=noise).to_parquet(source)
+    given = {"progress": False, "prompt": PROMPT}
+    with rows_session(server) as session:
+        with (
+            files_no_larger_than(3_000_000),
+            pytest.raises(InvalidRequest, match=r"out\.parquet cannot be written: .*large"),
+        ):
+            ask_file(source, target, session=session, **given)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "in.parquet"]
+        assert len(server.posts) == 200
+        ask_file(source, target, session=session, **given)
+    assert len(server.posts) == 200
+    assert pd.read_parquet(target)["cached"].all()

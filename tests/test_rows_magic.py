@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 import pytest
+from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
 
 from tests.chat_server import Status
@@ -60,3 +63,62 @@ def test_a_wrong_line_is_told_in_one_line(server, rows, line, words):
     with pytest.raises(UsageError, match=words):
         rows(line)
     assert not server.posts
+
+
+@pytest.fixture
+def tab(shell, rows):
+    """What Tab offers at the end of these lines of a cell, as they may be then."""
+
+    @dataclass
+    class Answer:
+        late: bool
+
+    shell.ip.user_ns |= {"Answer": Answer, "schema": {"type": "object"}, "number": 3}
+    shell.ip.user_ns["texts"] = pd.Series(["a"])
+
+    def offered(code, after=""):
+        with provisionalcompleter():
+            found = list(shell.ip.Completer.completions(code + after, len(code)))
+        return [code[: each.start] + each.text for each in found]
+
+    return offered
+
+
+def test_tab_offers_frames_options_types_and_models(tab, shell, server):
+    shell.run("%chat_models")
+    asked = len(server.requests)
+    for typed, words in {
+        "d": ["df"],
+        "te": ["texts"],
+        "df --ma": ["--max-cost"],
+        "df --into A": ["Answer"],
+        "df --into s": ["schema", "str"],
+        "df --engine o": ["openai-batch"],
+        "df --retry d": ["df"],
+        "df -m te": ["test-model"],
+    }.items():
+        begun = f"%%chat_rows {typed.rpartition(' ')[0]}".rstrip()
+        offered = tab(f"%%chat_rows {typed}", "\nClassify: {{text}}")
+        assert offered == [f"{begun} {word}" for word in words], typed
+    assert len(server.requests) == asked
+
+
+def test_tab_offers_the_columns_in_the_template(tab):
+    cell = "%%chat_rows df -o out\n"
+    for typed, after, offered in [
+        ("Classify: {{te", "", "Classify: {{text}}"),
+        ("Classify: {{te", "}}", "Classify: {{text"),
+        ("One\n{{ ", "", "One\n{{ text}}"),
+    ]:
+        assert tab(cell + typed, after) == [cell + offered]
+    assert tab("%%chat_rows texts\n{{") == ["%%chat_rows texts\n{{value}}"]
+    assert not any("text" in each for each in tab(f"{cell}no braces te"))
+
+
+def test_the_figures_of_the_frame_of_a_run_are_those_of_the_run(server, shell, rows):
+    rows("df -o out")
+    rows("df -o again")
+    figures = shell.ip.run_line_magic("chat_stats", "out --by status")
+    assert figures["exchanges"].tolist() == [2]
+    with pytest.raises(UsageError, match="again"):
+        shell.ip.run_line_magic("chat_stats", "again")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+from ..display import current_shell
 from ..pricing import format_cost
 from .how import Totals
 from .plan import RowsPlan
@@ -19,23 +21,40 @@ class Bar:
         self._totals = Totals()
 
     def begin(self, plan: RowsPlan, totals: Totals) -> None:
-        """Shows an empty bar."""
+        """Shows what will be asked and its price, then an empty bar."""
         from tqdm.auto import tqdm  # it looks whether this is a notebook
 
         self._totals = totals
+        print(plan, file=sys.stdout if current_shell() else sys.stderr)
         self._bar = tqdm(total=totals.to_ask or None, unit=" rows", dynamic_ncols=True)
+        if hasattr(self._bar, "container"):
+            _fit(*self._bar.container.children)
 
     def look(self) -> None:
         """Shows how far it is."""
-        self._bar.total = self._totals.to_ask or None
         self._bar.set_postfix_str(described(self._totals), refresh=False)
-        self._bar.update(self._totals.done - self._bar.n)
+        self._bar.update(max(0, self._totals.far - self._bar.n))  # it never goes back
 
     def end(self) -> None:
         """Leaves the bar as it is."""
         self.look()
         self._bar.refresh()
         self._bar.close()
+
+
+def _fit(percent: Any, bar: Any, words: Any) -> None:
+    """Has the widgets of tqdm's bar in a notebook fit a page as narrow as that of a phone.
+
+    The words were cut off there, for tqdm makes their blanks such as no line is broken at; and the
+    bar was as wide as elsewhere, so that a third of it looked like all of it.
+    """
+    bar.layout.width, bar.layout.min_width, bar.layout.flex = "auto", "60px", "1 1 60px"
+    words.layout.max_width = "100%"
+    words.observe(_break_lines, "value")
+
+
+def _break_lines(change: Any) -> None:
+    change.owner.value = change.new.replace("\u2007", " ")
 
 
 def described(totals: Totals) -> str:

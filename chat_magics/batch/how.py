@@ -1,23 +1,36 @@
-"""How rows are asked, how far a run is, and who watches it."""
+"""How: what is asked of rows, and how; Totals: how far a run is; Watching: who shows it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from typing_extensions import Self
+
+from ..conversation import api_options
 from ..errors import InvalidRequest
 from .engines import Engine, check_engine
-from .plan import RowsPlan
 from .purse import check_max_cost
+
+if TYPE_CHECKING:
+    from .outcome import Outcome
+    from .plan import RowsPlan
 
 __all__ = ["How", "Totals", "Watching"]
 
 
 @dataclass(frozen=True)
 class How:
-    """How rows are asked.
+    """What is asked of rows, and how; `ask`, `ask_file` and `retry` hand all they were given on so.
 
     Args:
+        prompt: with `{{column}}` in it.
+        into: what the answers are to be, see `Shape.of`.
+        model: None for the configured one.
+        system: None for the configured one.
+        options: options of the API over the configured ones.
+        name: of the column of answers, where an answer is one value.
         concurrency: requests under way at a time, 1 to 1,000.
         max_cost: US dollars that the run may spend; None for any.
         refresh: ask even what was answered before; the new answers count from then on.
@@ -26,8 +39,18 @@ class How:
 
     Raises:
         InvalidRequest: one of them makes no sense.
+
+    Example:
+        >>> How("Classify: {{text}}", into=bool).name
+        'answer'
     """
 
+    prompt: str
+    into: Any = None
+    model: str | None = None
+    system: str | None = None
+    options: Mapping[str, Any] | None = None
+    name: str = "answer"
     concurrency: int = 16
     max_cost: float | None = None
     refresh: bool = False
@@ -43,6 +66,29 @@ class How:
                 f"concurrency is a number from 1 to 1,000, not {self.concurrency!r}"
             )
 
+    @classmethod
+    def of(
+        cls,
+        prompt: str,
+        into: Any = None,
+        *,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        options: Mapping[str, Any] | None = None,
+        **others: Any,
+    ) -> Self:
+        """The same with two options that have a name of their own.
+
+        Raises:
+            InvalidOption: options is no mapping.
+
+        Example:
+            >>> How.of("Classify: {{text}}", max_tokens=9).options
+            {'max_tokens': 9}
+        """
+        merged = api_options(options, temperature=temperature, max_tokens=max_tokens)
+        return cls(prompt, into, options=merged, **others)
+
 
 @dataclass
 class Totals:
@@ -51,7 +97,8 @@ class Totals:
     Args:
         to_ask: prompts in all.
         done: prompts that ended.
-        errors: of these, those without an answer.
+        there: prompts that ended at the server, and were not fetched yet.
+        errors: of those that ended, those without an answer.
         dollars: that were spent, as far as prices are known.
         unpriced: answers without a known price.
         window: requests that may be under way at a time now.
@@ -60,11 +107,28 @@ class Totals:
 
     to_ask: int = 0
     done: int = 0
+    there: int = 0
     errors: int = 0
     dollars: float = 0.0
     unpriced: int = 0
     window: int = 0
     waits: int = 0
+
+    @property
+    def far(self) -> int:
+        """Prompts that ended, here or at the server; never more than there are."""
+        return min(self.done + self.there, max(self.to_ask, self.done))
+
+    def count(self, outcome: Outcome) -> None:
+        """One more prompt has ended.
+
+        Args:
+            outcome: what came of it.
+        """
+        self.done += 1
+        self.errors += outcome.status == "error"
+        self.dollars += outcome.cost or 0.0
+        self.unpriced += outcome.cost is None
 
 
 class Watching(Protocol):

@@ -51,6 +51,7 @@ class Keeper:
         self._sent: set[str] = set()
         self._durable = False
         self._closing = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -60,10 +61,14 @@ class Keeper:
     async def begin(self, block: Sequence[Job]) -> None:
         """Stores the prompts of a block, in one transaction, before any of them is sent.
 
+        Those that are stored already are passed over.
+
         Raises:
             StoreError: they cannot be stored.
         """
-        rows = [RowAsked(job.id, job.key, job.prompt) for job in block]
+        rows = [RowAsked(job.id, job.key, job.prompt) for job in block if job.id not in self._open]
+        if not rows:
+            return
         first = self._first.model_copy(update={"created": now()})
 
         def work(history: History) -> bool:
@@ -72,7 +77,7 @@ class Keeper:
             return durable
 
         self._durable = await self._session.store(work) or self._durable
-        self._open.update(job.id for job in block)
+        self._open.update(row.id for row in rows)
 
     def sending(self, job: Job) -> None:
         """Notes that a prompt goes out now."""
@@ -88,13 +93,17 @@ class Keeper:
             await self._come.wait()
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), APART)
-            await self._write()
+            await self.flush()
 
-    async def _write(self) -> None:
-        group, self._ended = self._ended, []
-        self._come.clear()
-        if not group:
-            return
+    async def flush(self) -> None:
+        """Writes what came by now; it is durable and delivered afterwards."""
+        async with self._writing:
+            group, self._ended = self._ended, []
+            self._come.clear()
+            if group:
+                await self._write(group)
+
+    async def _write(self, group: Sequence[Answer]) -> None:
         records = [answer.record for answer in group]
 
         def work(history: History) -> bool:
@@ -112,20 +121,24 @@ class Keeper:
         self._sent.difference_update(record.id for record in records)
         self._deliver(group)
 
-    async def close(self) -> None:
-        """Writes what is left; of rows that were never sent nothing stays."""
+    async def close(self, cut_off: str | None = None) -> None:
+        """Writes what is left; of rows that were never sent nothing stays.
+
+        Args:
+            cut_off: what must be said of those that were sent and have no answer yet.
+        """
         self._closing.set()
         self._come.set()
         if self._task is not None:
             await self._task
-        await self._write()
-        cut_off = [self._stopped(id) for id in self._open & self._sent]
+        await self.flush()
+        stopped = [_stopped(id, cut_off) for id in self._open & self._sent]
         unsent = list(self._open - self._sent)
-        if cut_off:
-            await self._session.store(lambda history: history.finish_rows(cut_off))
+        if stopped:
+            await self._session.store(lambda history: history.finish_rows(stopped))
         if unsent:
             await self._session.store(lambda history: history.drop_rows(unsent))
 
-    @staticmethod
-    def _stopped(id: str) -> RowEnded:
-        return RowEnded(id, "stopped", None, None, 1, 0.0, None, None, now())
+
+def _stopped(id: str, note: str | None) -> RowEnded:
+    return RowEnded(id, "stopped", None, None, 1, 0.0, None, note, now())

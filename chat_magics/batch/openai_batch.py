@@ -2,14 +2,15 @@
 
 All that is needed to take a run up again is at the server: each batch has the run's question as its
 label, and each request in it the key of its row. So the same call, in another process or on another
-day, finds what is under way, waits for it, and asks only what is in no batch.
+day, finds what is under way, waits for it, and asks only what is in no batch. Prompts are in the
+history before they are submitted.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from hashlib import sha256
@@ -18,9 +19,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from ..client import Batch
-from ..errors import ChatError, NotFound, RateLimited, ServerUnavailable
+from ..errors import ChatError, RateLimited, ServerUnavailable
 from .asker import Answer, Asker, Job
+from .away import GROUP, Away, Submitted
 from .fetched import SHARE, BatchRates, Fetched
 from .keeper import Keeper
 from .plan import RowsPlan
@@ -29,40 +30,34 @@ from .run import RowRun
 from .sending import Sent
 
 if TYPE_CHECKING:
-    from ..client.batch_files import BatchAnswer, BatchFile
-    from ..client.batches import Batches
+    from ..client.batch_files import BatchAnswer
 
 __all__ = ["BLOCK", "BatchRun"]
-
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
-"""Seconds between two looks at a batch."""
 
 BLOCK = 50_000
 """Rows of a file that go out together: what one batch takes."""
 
-_GROUP = 256
-"""Answers that are taken together."""
-
 _NOTE = "by the Batch API, at half the price, within a day"
+_GOES_ON = "its batch goes on at the server: the same call takes up what comes"
 
 
 class BatchRun(RowRun):
     """A run whose requests go out in files, and whose answers are fetched when they are there."""
 
-    _batches: Batches
+    ahead = 8
+
+    _away: Away
     _asker: Asker
     _fetched: Fetched
     _keeper: Keeper
-    _folder: Path
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._task: asyncio.Future[None] | None = None
+        self._looked = False
         self._left: dict[str, Job] = {}
-        self._away: set[str] = set()
-        self._under_way: dict[str, int] = {}
-        self._refusals: list[ChatError] = []
-        self._ahead = 0
+        self._full: ChatError | None = None
+        self._faults: list[ChatError] = []
 
     def plan(self, asked: Asked) -> RowsPlan:
         """What would be asked, at half the price."""
@@ -72,179 +67,165 @@ class BatchRun(RowRun):
 
     def stop(self, why: str) -> None:
         """Waits no longer; the batches go on at the server."""
-        away = f": {_batches(len(self._under_way))} on at the server, at half the price; the same "
-        super().stop(f"{why}{away}call takes up what came" if self._under_way else why)
+        count = self._away.under_way if self.id else 0
+        away = f": {_batches(count)} on at the server, at half the price; the same call takes up "
+        super().stop(f"{why}{away}what came" if count else why)
 
     def _stop_at_once(self, reason: ChatError) -> None:
         if self._task is not None:
             self._task.cancel()
 
-    async def _work_on(self, jobs: Sequence[Job]) -> None:
-        session, request = self._session, self._question.request
-        self._batches = session.client.batches
-        self._fetched = Fetched(self._sender, self._how.concurrency)
-        rates = BatchRates(request.base_url, request.model)
-        self._asker = Asker(self._question, self._fetched, rates)
-        self._keeper = Keeper(session, self._first(), self._deliver, self._fail)
-        self._keeper.start()
-        with TemporaryDirectory(prefix="chat-magics-") as folder:
-            self._folder = Path(folder)
-            self._task = asyncio.ensure_future(self._by_batches(jobs))
-            try:
-                await self._task
-            except asyncio.CancelledError:
-                if self.reason is None:
-                    raise
-            except ChatError as error:
-                self.reason = self.reason or error
-            finally:
-                self._task = None
-                await self._keeper.close()
-
-    async def _by_batches(self, jobs: Sequence[Job]) -> None:
-        self._left = {job.key: job for job in jobs if job.found is None}
-        for group in _groups(job for job in jobs if job.found is not None):
-            await self._take([(job, Sent(None, None, 0)) for job in group])
-        waiting: list[asyncio.Task[None]] = []
-        try:
-            await self._take_up(waiting)
-            await self._submit(waiting)
-            await asyncio.gather(*waiting)
-        finally:
-            for task in waiting:
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
-            self._under_way.clear()
-            self._show()
-        if self._refusals:
-            self.reason = self.reason or self._refusals[0]
-
-    # What an earlier call has submitted
-
-    async def _take_up(self, waiting: list[asyncio.Task[None]]) -> None:
-        """Takes what earlier batches of this question brought, and waits for those under way."""
-        if self._how.refresh or not self._left:
-            return
-        for batch in await self._batches.listed(self._label()):
-            if not self._left:
-                return
-            if not batch.ended:
-                wanted = await self._keys_of(batch) & self._left.keys() - self._away
-                if wanted:
-                    self._see_through(batch, wanted, waiting)
-            elif batch.files:
-                again = self._how.again
-                await self._collect(batch, self._left.keys() - again, answers_only=True)
-
-    async def _keys_of(self, batch: Batch) -> set[str]:
-        requests = replace(batch, files=(batch.input_file,), status="completed")
-        try:
-            (path,) = await self._batches.fetch(requests, self._folder)
-        except NotFound:
-            return set()
-        return await asyncio.to_thread(_ids_in, path)
-
-    def _label(self) -> str:
-        """Of all batches of this question, whoever submits them from whichever frame."""
-        asked = self._question.request.asking("").key + self._question.shape.identity
-        return f"rows {sha256(asked.encode()).hexdigest()}"
-
-    # What this one submits
-
-    async def _submit(self, waiting: list[asyncio.Task[None]]) -> None:
-        jobs = [job for key, job in self._left.items() if key not in self._away]
-        if jobs:  # whole files go out at once, so all of it has to fit
-            self._purse.check_together(len(jobs), SHARE)
-        asked = ((job.key, self._question.request.asking(job.prompt)) for job in jobs)
-        files = self._batches.files(asked, self._folder)
-        start = 0
-        while (file := await asyncio.to_thread(_next_file, files)) is not None:
-            try:
-                batch = await self._batches.submit(file, self._label())
-            except ChatError as error:
-                if not waiting:
-                    raise
-                self._refusals.append(error)  # such as the limit of what may be queued at a time
-                return
-            finally:
-                file.path.unlink()
-            keys = {job.key for job in jobs[start : start + file.count]}
-            self._see_through(batch, keys, waiting)
-            start += file.count
-
-    def _see_through(self, batch: Batch, keys: set[str], waiting: list[asyncio.Task[None]]) -> None:
-        self._away |= keys
-        self._under_way[batch.id] = 0
-        waiting.append(asyncio.get_running_loop().create_task(self._wait_for(batch, keys)))
-
-    async def _wait_for(self, batch: Batch, keys: set[str]) -> None:
-        try:
-            ended = await self._batches.wait(
-                batch.id, self._see, first_pause=FIRST_PAUSE, longest_pause=LONGEST_PAUSE
-            )
-            await self._collect(ended, keys)
-        except ChatError as error:
-            self._refusals.append(error)
-            return
-        finally:
-            self._under_way.pop(batch.id, None)
-        message = f"the batch ended ({ended.status}) before this was asked: ask again"
-        unasked = Sent(None, ServerUnavailable(message, transient=True), 0)
-        for group in _groups(self._left.pop(key) for key in keys if key in self._left):
-            await self._take([(job, unasked) for job in group])
-
-    def _see(self, batch: Batch) -> None:
-        self._under_way[batch.id] = batch.completed + batch.failed
-        self._show()
-
-    def _show(self) -> None:
-        """As far as the server is, which is further than what was fetched."""
-        fetched = self.totals.done - self._ahead
-        self._ahead = min(sum(self._under_way.values()), max(0, self.totals.to_ask - fetched))
-        self.totals.done = fetched + self._ahead
-
-    def _fail(self, error: ChatError) -> None:
-        self.reason = self.reason or error  # what is paid for stays at the server meanwhile
-        self._stop_at_once(error)
-
-    def _deliver(self, answers: Sequence[Answer]) -> None:
-        super()._deliver(answers)
-        self._show()
-
-    # What came
-
-    async def _collect(
-        self, batch: Batch, wanted: Iterable[str], *, answers_only: bool = False
-    ) -> None:
-        """Takes the answers of an ended batch to the keys that are wanted.
+    @contextmanager
+    def under_way(self, plan: RowsPlan) -> Iterator[None]:
+        """Within it, what is planned can be asked, in one part or several.
 
         Args:
-            batch: that has ended.
-            wanted: keys.
-            answers_only: what failed there is asked again, and not taken.
+            plan: of all of it.
         """
-        keys = set(wanted)
-        try:
-            paths = await self._batches.fetch(batch, self._folder)
-        except NotFound:  # its files are gone, after thirty days or by hand
+        session, request = self._session, self._question.request
+        prefix = "chat-magics-"
+        with super().under_way(plan), TemporaryDirectory(prefix=prefix) as folder:
+            label = f"rows {sha256(self._identity()).hexdigest()}"
+            self._away = Away(session.client.batches, label, Path(folder), self._show)
+            self._fetched = Fetched(self._sender, self._how.concurrency)
+            rates = BatchRates(request.base_url, request.model)
+            self._asker = Asker(self._question, self._fetched, rates)
+            self._keeper = Keeper(session, self._first(), self._deliver, self._fail)
+            session.loop.run(self._start())
+            try:
+                yield
+            finally:
+                if not session.closed:
+                    session.loop.run(self._end())
+
+    def _identity(self) -> bytes:
+        """Of this question, whoever asks it of whichever frame."""
+        asked = self._question.request.asking("").key + self._question.shape.identity
+        return asked.encode()
+
+    async def _start(self) -> None:
+        self._keeper.start()
+
+    async def _end(self) -> None:
+        await self._away.close()
+        self._show()
+        await self._keeper.close(_GOES_ON)
+
+    # What goes out
+
+    def send_ahead(self, asked: Asked) -> bool:
+        """Submits what is asked later on; whether more may be submitted so.
+
+        Args:
+            asked: the prompts of rows that come after those that were planned.
+        """
+        jobs = [job for job in self._left_of(asked, self._known.outcomes(asked)) if not job.found]
+        if jobs and self.reason is None:
+            self._wait(self._session.loop.submit(self._stoppable(self._submit(jobs))))
+        return self.reason is None and self._full is None
+
+    async def _submit(self, jobs: Iterable[Job]) -> None:
+        """Submits the jobs that are in no batch yet, as far as the server takes them now."""
+        if not self._looked and not self._how.refresh:
+            await self._away.find(self._how.again)
+        self._looked, self._full = True, None
+        new = [job for job in jobs if not self._away.has(job.key)]
+        if new:
+            self._purse.check_together(len(new), SHARE)  # whole files go out, so all has to fit
+            request = self._question.request
+            self._full = await self._away.submit(new, request, self._keeper.begin)
+        for job in new:
+            if self._away.has(job.key):
+                self._keeper.sending(job)
+
+    async def _work_on(self, jobs: Sequence[Job]) -> None:
+        await self._stoppable(self._ask(jobs))
+
+    async def _stoppable(self, work: Coroutine[Any, Any, None]) -> None:
+        if self.reason is not None:
+            work.close()
             return
-        self._under_way.pop(batch.id, None)
-        answers = self._batches.answers(paths)
-        while group := await asyncio.to_thread(_some, answers):
-            taken = []
-            for id, completion, error in group:
-                if id not in keys or id not in self._left or (answers_only and error):
-                    continue
-                taken.append((self._left.pop(id), Sent(completion, _kept(error), 1)))
-            await self._take(taken, batch.created)
-        for path in paths:
-            path.unlink()
+        self._task = asyncio.ensure_future(work)
+        try:
+            await self._task
+        except asyncio.CancelledError:
+            if self.reason is None:
+                raise
+        except ChatError as error:
+            self.reason = self.reason or error
+        finally:
+            self._task = None
+            await self._keeper.flush()
+
+    async def _ask(self, jobs: Sequence[Job]) -> None:
+        for group in _groups(job for job in jobs if job.found is not None):
+            await self._take([(job, Sent(None, None, 0)) for job in group])
+        self._left = {job.key: job for job in jobs if job.found is None}
+        while self._left:
+            before = len(self._left)
+            await self._submit(self._left.values())
+            await self._bring_all()
+            if self._faults:
+                raise self._faults[0]
+            if self._full is not None and len(self._left) == before:
+                raise self._full
+
+    # What comes back
+
+    async def _bring_all(self) -> None:
+        """Waits for the batches that have what is left, and takes what they bring."""
+        unclaimed, bringing = set(self._left), []
+        for submitted in self._away.submitted:
+            wanted = unclaimed & submitted.ids.keys()
+            unclaimed -= wanted
+            if wanted:
+                bringing.append(asyncio.ensure_future(self._bring(submitted, wanted)))
+        try:
+            await asyncio.gather(*bringing)
+        finally:
+            for task in bringing:
+                task.cancel()
+            await asyncio.gather(*bringing, return_exceptions=True)
+            self._show()
+
+    async def _bring(self, submitted: Submitted, wanted: set[str]) -> None:
+        """Takes the answers of a batch to keys, when it has ended."""
+        try:
+            async for group in self._away.answers(submitted):
+                submitted.taken += len(group)
+                await self._take(list(self._ours(group, wanted)), submitted.batch.created)
+        except ChatError as error:
+            if submitted.batch.status == "failed":  # refused as a whole, such as too much at once
+                self._full = error
+                self._away.forget(submitted)
+                return
+            if wanted & self._left.keys():
+                self._faults.append(error)
+                return
+        message = f"the batch ended ({submitted.batch.status}) before this was asked: ask again"
+        unasked = Sent(None, ServerUnavailable(message, transient=True), 0)
+        for some in _groups(self._job(key) for key in wanted if key in self._left):
+            await self._take([(job, unasked) for job in some])
+        for key in wanted:
+            del submitted.ids[key]
+        if not submitted.ids:
+            self._away.forget(submitted)
+
+    def _ours(self, group: Iterable[BatchAnswer], wanted: set[str]) -> Iterator[tuple[Job, Sent]]:
+        for key, completion, error in group:
+            if key in wanted and key in self._left:
+                yield self._job(key), Sent(completion, _kept(error), 1)
+
+    def _job(self, key: str) -> Job:
+        """What was left of this key, as the exchange that it was submitted as."""
+        job, id = self._left.pop(key), self._away.id_of(key)
+        return job if id is None else job._replace(id=id)
 
     async def _take(self, came: Sequence[tuple[Job, Sent]], since: datetime | None = None) -> None:
         """Takes what came of jobs, which were sent at that time."""
         if not came:
             return
-        await self._keeper.begin([job for job, _ in came])
+        await self._keeper.begin([job for job, _ in came])  # those of earlier calls
         for job, sent in came:
             self._keeper.sending(job)
             self._fetched.put(job.prompt, sent)
@@ -254,6 +235,14 @@ class BatchRun(RowRun):
             if outcome.model and not outcome.cached:
                 tokens = (outcome.tokens_in or 0) + (outcome.tokens_out or 0)
                 self._purse.paid(outcome.cost, tokens)
+
+    def _show(self) -> None:
+        """As far as the server is, which is further than what was fetched."""
+        self.totals.there = self._away.answered
+
+    def _fail(self, error: ChatError) -> None:
+        self.reason = self.reason or error  # what is paid for stays at the server meanwhile
+        self._stop_at_once(error)
 
 
 def _kept(error: ChatError | None) -> ChatError | None:
@@ -272,25 +261,10 @@ def _since(answer: Answer, sent: datetime) -> Answer:
     )
 
 
-def _next_file(files: Iterator[BatchFile]) -> BatchFile | None:
-    return next(files, None)
-
-
-def _some(answers: Iterator[BatchAnswer]) -> list[BatchAnswer]:
-    return list(islice(answers, _GROUP))
-
-
 def _groups(jobs: Iterable[Job]) -> Iterator[list[Job]]:
     waiting = iter(jobs)
-    while group := list(islice(waiting, _GROUP)):
+    while group := list(islice(waiting, GROUP)):
         yield group
-
-
-def _ids_in(path: Path) -> set[str]:
-    with path.open("rb") as lines:
-        ids = {str(json.loads(line)["custom_id"]) for line in lines if line.strip()}
-    path.unlink()
-    return ids
 
 
 def _batches(count: int) -> str:

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import Any
 
-from ..conversation import Session, api_options
+from ..conversation import Session
 from ..errors import ChatError
-from .bar import Bar
-from .engines import OPENAI_BATCH, Engine
+from .engines import Engine
 from .how import How
-from .openai_batch import BLOCK, BatchRun
 from .parquet_parts import whole_parquet
 from .parquet_rows import ParquetRows
 from .plan import RowsPlan, planned
-from .question import Asked, Question, Wording, ready
+from .question import Asked, ready
 from .result import names_in, of_rows, run_columns
 from .run import RowRun
+from .runs import made, rows_at_a_time
 from .tables import Table
 from .template import texts
 
-if TYPE_CHECKING:
-    from .outcome import Outcome
-
 __all__ = ["ask_file"]
-
-_BLOCK = 2_000
-"""Rows that are read, asked and written together; more where many are asked at a time."""
 
 _DIGITS = 32
 """Of a key, by which distinct prompts are counted."""
@@ -72,7 +66,8 @@ def ask_file(
         max_cost: see `ask`; to know the price, all rows are looked at before the first is asked.
         dry_run: see `ask`.
         refresh: see `ask`.
-        engine: see `ask`; by `openai-batch` 50,000 rows go out, and the next when they are back.
+        engine: see `ask`; by `openai-batch` batches of 50,000 rows are at the server, eight at a
+            time.
         force: replace a target that is there.
         progress: see `ask`.
         session: see `ask`.
@@ -85,79 +80,97 @@ def ask_file(
         BudgetReached: it would cost more than max_cost, or has no known price.
         ChatError: the run ended before all was asked; nothing is written then.
     """
-    session = session or Session.current()
-    wording = Wording(prompt, into, model, system, api_options(options), name)
-    rows = ParquetRows(source)
-    by_batch = engine == OPENAI_BATCH
-    block = BLOCK if by_batch else max(_BLOCK, 64 * concurrency)
-    file = _File(rows, ready(wording, session, rows.columns), block)
-    how = How(concurrency, max_cost, refresh, engine=engine)
-    run = (BatchRun if by_batch else RowRun)(
-        session, file.question, how, Bar() if progress else None
+    how = How.of(
+        prompt,
+        into,
+        model=model,
+        system=system,
+        options=options,
+        name=name,
+        concurrency=concurrency,
+        max_cost=max_cost,
+        refresh=refresh,
+        engine=engine,
     )
-    plan = file.plan(run) if dry_run or max_cost is not None else None
+    file = _File(ParquetRows(source), how, session or Session.current(), progress)
+    plan = file.plan() if dry_run or max_cost is not None else None
     if plan is not None:
         plan.check(max_cost)
-    if dry_run:
-        assert plan is not None
-        return plan
+        if dry_run:
+            return plan
     with whole_parquet(target, force=force) as parts:
-        return file.ask_all(run, plan, parts.write)
+        return file.ask_all(plan, parts.write)
 
 
 class _File:
     """A dataset, and what is asked of it."""
 
-    def __init__(self, rows: ParquetRows, question: Question, block: int) -> None:
-        self.question = question
+    def __init__(self, rows: ParquetRows, how: How, session: Session, progress: bool) -> None:
         self._rows = rows
-        self._names = names_in(rows.columns, question.shape)
-        self._block = block
+        self._question = ready(how, session, rows.columns)
+        self._names = names_in(rows.columns, self._question.shape)
+        self._at_a_time = rows_at_a_time(how)
+        self._run = made(session, self._question, how, progress=progress)
 
     def _asked(self, table: Table) -> Asked:
-        columns = self.question.template.columns
+        columns = self._question.template.columns
         block = [row for rows in table.blocks(columns=columns) for row in rows]
-        return self.question.asked({name: texts([row[name] for row in block]) for name in columns})
+        return self._question.asked({name: texts([row[name] for row in block]) for name in columns})
 
     def _blocks(self, columns: tuple[str, ...] | None = None) -> Iterator[Table]:
-        return map(Table, self._rows.blocks(self._block, columns))
+        return map(Table, self._rows.blocks(self._at_a_time, columns))
 
-    def plan(self, run: RowRun) -> RowsPlan:
+    def _prompts(self) -> Iterator[Asked]:
+        return map(self._asked, self._blocks(self._question.template.columns))
+
+    def plan(self) -> RowsPlan:
         """The plan of all blocks; a prompt that stands in several is counted once."""
         seen: set[bytes] = set()
-        whole = planned(self.question, 0, 0, 0, 0, [])
-        for table in self._blocks(self.question.template.columns):
-            asked = self._asked(table)
+        whole = planned(self._question, 0, 0, 0, 0, [])
+        for asked in self._prompts():
             keys = {key: bytes.fromhex(key[:_DIGITS]) for key in asked.prompts}
             fresh = {key: text for key, text in asked.prompts.items() if keys[key] not in seen}
             seen.update(keys.values())
-            whole = _sum(whole, run.plan(asked._replace(prompts=fresh)))
+            whole = _sum(whole, self._run.plan(asked._replace(prompts=fresh)))
         return whole
 
-    def ask_all(self, run: RowRun, plan: RowsPlan | None, write: Any) -> RowsPlan:
+    def ask_all(self, plan: RowsPlan | None, write: Callable[[Any], None]) -> RowsPlan:
         """Asks block by block, and writes each."""
-        run.totals.to_ask, done = len(self._rows), 0
-        blocks = self._blocks()
-        table = next(blocks)
-        asked = self._asked(table)
-        first = run.plan(asked)
-        with run.under_way(plan or first):
-            while True:
+        run, coming, sent, done = self._run, self._prompts(), 0, 0
+        plan = plan or _of_part(run.plan(next(self._prompts())), len(self._rows))
+        run.totals.to_ask = len(self._rows)
+        with run.under_way(plan):
+            for number, table in enumerate(self._blocks()):
+                sent += _send_ahead(run, coming, number + run.ahead - sent)
+                asked = self._asked(table)
+                run.plan(asked)
                 outcomes = run.ask_planned()
                 if run.reason is not None:
                     raise _unfinished(run.reason, len(self._rows) - done)
-                write(self._answered(table, asked, outcomes))
+                columns = run_columns(
+                    of_rows(asked.keys, outcomes), self._question.shape, self._names
+                )
+                write(table.with_columns(columns))
                 done = run.totals.done = done + len(table)
-                following = next(blocks, None)
-                if following is None:
-                    return plan or first
-                table = following
-                asked = self._asked(table)
-                run.plan(asked)
+        return plan
 
-    def _answered(self, table: Table, asked: Asked, outcomes: Mapping[str | int, Outcome]) -> Any:
-        columns = run_columns(of_rows(asked.keys, outcomes), self.question.shape, self._names)
-        return table.with_columns(columns)
+
+def _send_ahead(run: RowRun, coming: Iterator[Asked], blocks: int) -> int:
+    """Sends so many of the blocks that come, where that is how the run asks; how many it were."""
+    sent = 0
+    for asked in islice(coming, blocks if run.ahead else 0):
+        sent += 1
+        if not run.send_ahead(asked):
+            break
+    return sent
+
+
+def _of_part(plan: RowsPlan, rows: int) -> RowsPlan:
+    """The plan of the first block, which says so."""
+    if plan.rows == rows:
+        return plan
+    part = f"for the first {plan.rows:,} of {rows:,} rows"
+    return replace(plan, note=f"{plan.note}, {part}" if plan.note else part)
 
 
 def _sum(one: RowsPlan, other: RowsPlan) -> RowsPlan:
@@ -172,6 +185,7 @@ def _sum(one: RowsPlan, other: RowsPlan) -> RowsPlan:
         tokens_in=one.tokens_in + other.tokens_in,
         tokens_out=one.tokens_out + other.tokens_out,
         price=None if unknown else (one.price or 0.0) + (other.price or 0.0),
+        note=other.note,
     )
 
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from ..conversation import Session, api_options
+from ..conversation import Session
 from ..errors import InvalidRequest
-from .bar import Bar
-from .engines import OPENAI_BATCH, Engine
-from .how import How, Watching
-from .openai_batch import BatchRun
+from .engines import Engine
+from .how import How
 from .outcome import Outcome
-from .question import Asked, Wording, ready
-from .result import names_in, of_rows, run_columns
+from .question import Asked, ready
+from .result import marked, names_in, of_rows, run_columns
 from .run import RowRun
+from .runs import made
 from .tables import Table
 from .template import texts
 
-__all__ = ["ask", "retry"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .plan import RowsPlan
+
+__all__ = ["FrameRows", "ask", "retry"]
 
 _FAILED = ("error", "stopped", "cut")
 
@@ -95,12 +100,22 @@ def ask(
         (['complete', 'complete', 'missing'], [False, True, False])
         >>> session.close()
     """
-    given = api_options(options, temperature=temperature, max_tokens=max_tokens)
-    wording = Wording(prompt, into, model, system, given, name)
-    rows = _Rows(data, wording, session or Session.current())
-    run = rows.run(How(concurrency, max_cost, refresh, engine=engine), Bar() if progress else None)
-    plan = run.plan(rows.asked)
-    return plan if dry_run else rows.frame(run, run.go(plan))
+    how = How.of(
+        prompt,
+        into,
+        model=model,
+        system=system,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        options=options,
+        name=name,
+        concurrency=concurrency,
+        max_cost=max_cost,
+        refresh=refresh,
+        engine=engine,
+    )
+    rows = FrameRows(data, how, session, progress=progress)
+    return rows.plan() if dry_run else rows.asked()
 
 
 def retry(
@@ -144,28 +159,43 @@ def retry(
         InvalidRequest: `out` has not the rows or the columns of such a frame.
         ChatError: as of `ask`.
     """
-    wording = Wording(prompt, into, model, system, api_options(options), name)
-    rows = _Rows(data, wording, session or Session.current())
-    failed = rows.failed_in(out)
-    again = frozenset(key for row in failed if (key := rows.asked.keys[row]) is not None)
-    run = rows.run(
-        How(concurrency, max_cost, again=again, engine=engine), Bar() if progress else None
+    how = How.of(
+        prompt,
+        into,
+        model=model,
+        system=system,
+        options=options,
+        name=name,
+        concurrency=concurrency,
+        max_cost=max_cost,
+        engine=engine,
     )
-    wanted = rows.only(again)
-    plan = run.plan(wanted)
-    outcomes = run.go(plan)
-    return rows.mended(out, failed, run, outcomes)
+    return FrameRows(data, how, session, progress=progress).asked_again(out)
 
 
-class _Rows:
-    """A frame, and what is asked of it."""
+class FrameRows:
+    """The rows of one frame, and what is asked of them.
 
-    def __init__(self, data: Any, wording: Wording, session: Session) -> None:
-        self._session = session
+    Args:
+        data: the frame.
+        how: what is asked, and how.
+        session: the shell's by default.
+        progress: show a bar.
+
+    Raises:
+        ChatError: something in it is wrong; nothing was sent.
+    """
+
+    def __init__(
+        self, data: Any, how: How, session: Session | None = None, *, progress: bool = True
+    ) -> None:
+        self._session = session or Session.current()
+        self._how = how
+        self._progress = progress
         self._table = Table(data)
-        self._question = ready(wording, session, self._table.columns)
+        self._question = ready(how, self._session, self._table.columns)
         self._names = names_in(self._table.columns, self._question.shape)
-        self.asked = self._question.asked(self._values())
+        self._prompts = self._question.asked(self._values())
 
     def _values(self) -> dict[str, list[str | None]]:
         columns = self._question.template.columns
@@ -175,46 +205,61 @@ class _Rows:
                 values[name] += texts([row[name] for row in block])
         return values
 
-    def run(self, how: How, watching: Watching | None) -> RowRun:
-        kind = BatchRun if how.engine == OPENAI_BATCH else RowRun
-        return kind(self._session, self._question, how, watching)
+    def plan(self) -> RowsPlan:
+        """What would be asked of the rows."""
+        return self._run(self._how).plan(self._prompts)
 
-    def only(self, keys: frozenset[str]) -> Asked:
-        prompts = {key: text for key, text in self.asked.prompts.items() if key in keys}
-        return self.asked._replace(prompts=prompts)
-
-    def frame(self, run: RowRun, outcomes: Mapping[str | int, Outcome]) -> Any:
-        columns = run_columns(of_rows(self.asked.keys, outcomes), self._question.shape, self._names)
+    def asked(self) -> Any:
+        """The frame with the answers; see `ask`."""
+        run = self._run(self._how)
+        outcomes = run.go(run.plan(self._prompts))
+        columns = self._columns(self._prompts.keys, outcomes)
         self._tell(run)
-        return _marked(self._table.with_columns(columns), run)
+        return marked(self._table.with_columns(columns), run.id)
 
-    def failed_in(self, out: Any) -> list[int]:
-        table = Table(out)
+    def asked_again(self, out: Any) -> Any:
+        """A frame like `out`, whose failed rows were asked again; see `retry`.
+
+        Raises:
+            InvalidRequest: `out` has not the rows or the columns of such a frame.
+        """
+        failed = self._failed_in(out)
+        keys = [key if row in failed else None for row, key in enumerate(self._prompts.keys)]
+        again = frozenset(key for key in keys if key is not None)
+        run = self._run(replace(self._how, again=again))
+        outcomes = run.go(run.plan(self._only(again)))
+        kept: dict[str | int, Outcome] = {
+            row: Outcome("stopped") for row, key in enumerate(keys) if key is None
+        }
+        columns = self._columns(keys, {**outcomes, **kept})
+        self._tell(run)
+        return marked(Table(out).mended(columns, sorted(failed)), run.id, out)
+
+    def _run(self, how: How) -> RowRun:
+        return made(self._session, self._question, how, progress=self._progress)
+
+    def _only(self, keys: frozenset[str]) -> Asked:
+        prompts = {key: text for key, text in self._prompts.prompts.items() if key in keys}
+        return self._prompts._replace(prompts=prompts)
+
+    def _columns(
+        self, keys: Sequence[str | None], outcomes: Mapping[str | int, Outcome]
+    ) -> dict[str, pd.Series[Any]]:
+        return run_columns(of_rows(keys, outcomes), self._question.shape, self._names)
+
+    def _failed_in(self, out: Any) -> set[int]:
+        table, count = Table(out), len(self._prompts.keys)
         wanted = [*self._question.shape.columns, *self._names.values()]
         lacking = [name for name in wanted if name not in table.columns]
-        if lacking or len(table) != len(self.asked.keys):
+        if lacking or len(table) != count:
             what = f"no column {lacking[0]}" if lacking else f"{len(table):,} rows"
             raise InvalidRequest(
-                f"retry takes what ask gave for this frame of {len(self.asked.keys):,} rows, "
+                f"retry takes what ask gave for this frame of {count:,} rows, "
                 f"and this one has {what}"
             )
         status = self._names["status"]
         rows = (row for block in table.blocks(columns=[status]) for row in block)
-        return [place for place, row in enumerate(rows) if row[status] in _FAILED]
-
-    def mended(
-        self, out: Any, failed_rows: list[int], run: RowRun, outcomes: Mapping[str | int, Outcome]
-    ) -> Any:
-        failed = set(failed_rows)
-        keys = [key if row in failed else None for row, key in enumerate(self.asked.keys)]
-        kept: dict[str | int, Outcome] = {
-            row: Outcome("stopped") for row, key in enumerate(keys) if key is None
-        }
-        columns = run_columns(
-            of_rows(keys, {**outcomes, **kept}), self._question.shape, self._names
-        )
-        self._tell(run)
-        return _marked(Table(out).mended(columns, failed_rows), run)
+        return {place for place, row in enumerate(rows) if row[status] in _FAILED}
 
     def _tell(self, run: RowRun) -> None:
         renamed = [f"{name} as {called}" for name, called in self._names.items() if name != called]
@@ -229,10 +274,3 @@ class _Rows:
                 f"stopped with {left:,} prompts left ({run.reason.message}): what was answered is "
                 "kept, and the same call asks the rest"
             )
-
-
-def _marked(frame: Any, run: RowRun) -> Any:
-    """The frame; of pandas, with the id of the run in its attrs."""
-    if run.id is not None and hasattr(frame, "attrs"):
-        frame.attrs = {**frame.attrs, "chat_magics": {"run": run.id}}
-    return frame

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 from ..errors import InvalidRequest
 from ..export.files import checked_target, path_text, whole_file
 from ..export.parquet_file import check_installed
+from ..export.scratch import scratch
 
 __all__ = ["ParquetParts", "whole_parquet"]
 
@@ -126,7 +125,8 @@ def whole_parquet(
 ) -> Iterator[ParquetParts]:
     """Takes blocks for a Parquet file or a folder of them, which is there when the block ends well.
 
-    Until then all lies beside it under another name, which is removed where something fails.
+    Until then all lies beside it under another name, which is removed where something fails; what
+    a killed program left so is removed by the next one.
 
     Args:
         path: a file where it ends in `.parquet`, else a folder.
@@ -184,22 +184,21 @@ def _check_folder(target: Path, force: bool) -> None:
 
 @contextmanager
 def _whole_folder(target: Path, force: bool) -> Iterator[Path]:
-    beside = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
-    new, old = beside / "new", beside / "old"
     try:
-        new.mkdir(parents=True)
-        yield new
-        _check_folder(target, force)  # another program may have made it meanwhile
-        if os.path.lexists(target):
-            target.rename(old)
-        try:
-            new.rename(target)
-        except OSError:
-            if old.exists():
-                old.rename(target)
-            raise
+        with scratch(target) as beside:
+            _check_folder(target, force)  # what a killed program put aside may be back
+            new, old = beside / "new", beside / "old"
+            new.mkdir()
+            yield new
+            _check_folder(target, force)  # another program may have made it meanwhile
+            if os.path.lexists(target):
+                target.rename(old)
+            try:
+                new.rename(target)
+            except OSError:
+                if old.exists():
+                    old.rename(target)
+                raise
     except OSError as problem:
         why = problem.strerror or problem
         raise InvalidRequest(f"{target} cannot be written: {why}") from problem
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)

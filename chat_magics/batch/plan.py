@@ -100,7 +100,7 @@ class RowsPlan:
             line += f"; {_count(self.missing, 'row')} {_have(self.missing)} a missing value"
         if self.refused:
             line += f"; {_count(self.refused, 'prompt')} cannot be sent"
-        tokens = f"about {self.tokens_in:,} tokens out and {self.tokens_out:,} back"
+        tokens = f"about {self.tokens_in:,} tokens to send and {self.tokens_out:,} to receive"
         where = f"{self.model} at {self.base_url}{f', {self.note}' if self.note else ''}"
         return f"{line}\n{tokens}, {format_cost(self.price)}: {where}"
 

@@ -1,9 +1,8 @@
-"""Question: what is asked of every row: a template, a shape for the answers, a model."""
+"""Question: what is asked of every row, made ready: template, shape of the answers, request."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,33 +16,9 @@ from .template import Template
 
 if TYPE_CHECKING:
     from ..conversation import Session
+    from .how import How
 
-__all__ = ["Asked", "Question", "Wording", "ready"]
-
-
-@dataclass(frozen=True)
-class Wording:
-    """What a person asks of rows, as given.
-
-    Args:
-        prompt: with `{{column}}` in it.
-        into: what the answers are to be, see `Shape.of`.
-        model: None for the configured one.
-        system: None for the configured one.
-        options: options of the API over the configured ones.
-        name: of the column of answers, where an answer is one value.
-
-    Example:
-        >>> Wording("Classify: {{text}}", into=bool).name
-        'answer'
-    """
-
-    prompt: str
-    into: Any = None
-    model: str | None = None
-    system: str | None = None
-    options: Mapping[str, Any] | None = None
-    name: str = "answer"
+__all__ = ["Asked", "Question", "ready"]
 
 
 class Asked(NamedTuple):
@@ -62,10 +37,10 @@ class Asked(NamedTuple):
 
 
 class Question:
-    """A wording made ready: checked, and with the request that each row makes.
+    """What is asked made ready: checked, and with the request that each row makes.
 
     Args:
-        wording: what is asked.
+        how: what is asked.
         session: whose settings hold.
         model: the name of the model that is asked.
 
@@ -74,15 +49,15 @@ class Question:
         InvalidOption: an option has its own place, or is out of range.
     """
 
-    def __init__(self, wording: Wording, session: Session, model: str) -> None:
+    def __init__(self, how: How, session: Session, model: str) -> None:
         config = session.config
-        self.wording = wording
-        self.template = Template(wording.prompt)
-        self.shape = Shape.of(wording.into, wording.name)
-        options = api_options({**session.default_options(), **(wording.options or {})})
+        self.prompt = how.prompt
+        self.template = Template(how.prompt)
+        self.shape = Shape.of(how.into, how.name)
+        options = api_options({**session.default_options(), **(how.options or {})})
         self._refuse_clash(options)
         check_options(options)
-        system = config.system if wording.system is None else wording.system
+        system = config.system if how.system is None else how.system
         check_text(system or "", "the system prompt")
         user = Message(role="user", content="")
         self.request = ChatRequest(
@@ -170,8 +145,8 @@ class Question:
         return first.model_copy(update={"messages": (*first.messages, said, why)})
 
 
-def ready(wording: Wording, session: Session, columns: Iterable[object]) -> Question:
-    """The question of a wording to a frame of these columns, at the model that is asked.
+def ready(how: How, session: Session, columns: Iterable[object]) -> Question:
+    """The question to a frame of these columns, at the model that is asked.
 
     Raises:
         ChatError: something in it is wrong, or the server cannot tell its models.
@@ -179,9 +154,9 @@ def ready(wording: Wording, session: Session, columns: Iterable[object]) -> Ques
     session.check_open()
     session.refresh()
     # Before the model is looked for: a wrong name of a column needs no server.
-    Question(wording, session, "").template.check(columns)
-    model = wording.model or session.loop.run(session.client.default_model())
-    question = Question(wording, session, model)
+    Question(how, session, "").template.check(columns)
+    model = how.model or session.loop.run(session.client.default_model())
+    question = Question(how, session, model)
     if (policy := session.config.policy) is not None:
         policy.check(model, question.request.options)
     return question

@@ -13,7 +13,7 @@ from .shape import Shape
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RUN_COLUMNS", "names_in", "of_rows", "run_columns"]
+__all__ = ["RUN_COLUMNS", "marked", "names_in", "of_rows", "run_columns", "runs_of"]
 
 RUN_COLUMNS: Mapping[str, Dtype] = {
     "status": "string",
@@ -27,6 +27,9 @@ RUN_COLUMNS: Mapping[str, Dtype] = {
     "cached": "boolean",
 }
 """How a row ended: the columns behind those of its answer, each of them named as in Outcome."""
+
+
+_ATTRS = "chat_magics"
 
 
 def names_in(columns: Iterable[str], shape: Shape) -> dict[str, str]:
@@ -94,3 +97,40 @@ def run_columns(
         values = [getattr(outcome, name) for outcome in outcomes]
         columns[names[name]] = pd.Series(typed_array(values, dtype), name=names[name])
     return columns
+
+
+def marked(frame: Any, run: str | None, before: Any = None) -> Any:
+    """The frame; of pandas, with the id of the run in its attrs, and of those before it.
+
+    Args:
+        frame: what the run gave.
+        run: its id in history; None where nothing had to be asked.
+        before: the frame whose failed rows were asked again.
+    """
+    if run is not None and hasattr(frame, "attrs"):
+        runs = [*_noted(before).get("runs", ()), run]
+        frame.attrs = {**frame.attrs, _ATTRS: {"run": run, "runs": runs}}
+    return frame
+
+
+def runs_of(frame: Any) -> list[str]:
+    """The runs that gave a frame, the first one first: conversations in history, by their ids.
+
+    Args:
+        frame: what `ask` or `retry` gave, of pandas; the others keep no such note.
+
+    Raises:
+        InvalidRequest: it is no such frame, or nothing had to be asked for it.
+    """
+    runs = _noted(frame).get("runs")
+    if not runs:
+        raise InvalidRequest(
+            "no run is noted at this frame: it is of pandas and as ask gave it, and something had "
+            "to be asked; history.conversations(surface='batch') has all runs"
+        )
+    return list(runs)
+
+
+def _noted(frame: Any) -> Mapping[str, Any]:
+    noted: Mapping[str, Any] = getattr(frame, "attrs", {}).get(_ATTRS, {})
+    return noted

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, wait
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from ..conversation.spending import spent
-from ..errors import AnswerUnfit, ChatError
+from ..errors import ChatError
 from ..history import Exchange, RowEnded, new_id
 from ..interpreter import heap_at_rest, short_turns
 from ..limits import Spending
@@ -17,7 +17,8 @@ from .asker import Answer, Asker, Job
 from .engines import opened
 from .how import How, Totals, Watching
 from .keeper import Keeper
-from .outcome import Outcome, not_asked, of_history
+from .known import Known
+from .outcome import Outcome, not_asked
 from .pace import Pace
 from .plan import RowsPlan, planned, tokens_around, typical_reply
 from .purse import Purse, Rates
@@ -49,6 +50,9 @@ class RowRun:
         watching: shown how far it is; None for nobody.
     """
 
+    ahead = 0
+    """Blocks of a file that are sent before the first of them is back."""
+
     def __init__(
         self, session: Session, question: Question, how: How, watching: Watching | None = None
     ) -> None:
@@ -56,6 +60,7 @@ class RowRun:
         self._question = question
         self._how = how
         self._watching = watching
+        self._known = Known(session, question, how)
         self._work: Work | None = None
         self._pace: Pace | None = None
         self._sender: Sender
@@ -69,44 +74,10 @@ class RowRun:
         self.reason: ChatError | None = None
         """Why it ended before all was asked; None where it did not."""
 
-    # What is there already
-
-    def look_up(self, asked: Asked) -> dict[str | int, Outcome]:
-        """The outcomes of prompts that were answered in an earlier run."""
-        if self._how.refresh:
-            return {}
-        keys = [key for key in asked.prompts if key not in self._how.again]
-        answers = self._session.store_now(lambda history: history.row_answers(keys))
-        found: dict[str | int, Outcome] = {}
-        for key, answer in answers.items():
-            try:
-                found[key] = of_history(answer, self._question.shape)
-            except AnswerUnfit:  # another release read it; it is asked again
-                continue
-        return found
-
-    def _cached(self, jobs: list[Job]) -> list[Job]:
-        """The jobs, with the answers that the cache of the chat has."""
-        cache = self._session.client.cache
-        if cache is None or not self._session.config.cache or self._how.refresh:
-            return jobs
-        if not jobs or self._question.cache_key("") is None:
-            return jobs
-        if not cache.remote and not cache.stats().entries:
-            return jobs  # a look for each would take longer
-        again = self._how.again
-        found = cache.get_keys([job.key for job in jobs if job.key not in again])
-        return [job._replace(found=found.get(job.key)) for job in jobs]
-
     def plan(self, asked: Asked) -> RowsPlan:
         """What would be asked; looks up what is answered, and notes it for `go`."""
-        self._outcomes = {**asked.settled, **self.look_up(asked)}
-        left = [
-            Job(new_id(), key, prompt)
-            for key, prompt in asked.prompts.items()
-            if key not in self._outcomes
-        ]
-        self._jobs = self._cached(left)
+        self._outcomes = {**asked.settled, **self._known.outcomes(asked)}
+        self._jobs = self._left_of(asked, self._outcomes)
         missing = sum(isinstance(key, int) for key in asked.settled)
         return planned(
             self._question,
@@ -116,6 +87,20 @@ class RowRun:
             len(asked.prompts),
             [job.prompt for job in self._jobs if job.found is None],
         )
+
+    def _left_of(self, asked: Asked, there: Container[str | int]) -> list[Job]:
+        left = [
+            Job(new_id(), key, prompt) for key, prompt in asked.prompts.items() if key not in there
+        ]
+        return self._known.cached(left)
+
+    def send_ahead(self, asked: Asked) -> bool:
+        """Sends what is asked later on, where that is far away; whether more may be sent so.
+
+        Args:
+            asked: the prompts of rows that come after those that were planned.
+        """
+        return False
 
     # Asking
 
@@ -146,7 +131,7 @@ class RowRun:
         """
         session, how = self._session, self._how
         self._pace = Pace(how.concurrency, session.config.tokens_per_minute)
-        title = self._question.wording.prompt
+        title = self._question.prompt
         with ExitStack() as ending:
             # Before the run is stored: what cannot be reached leaves none.
             self._sender = ending.enter_context(
@@ -159,6 +144,7 @@ class RowRun:
             ending.callback(self._note_end, self.id)
             ending.enter_context(short_turns())
             ending.enter_context(heap_at_rest())
+            self.totals.to_ask = max(self.totals.to_ask, len(self._jobs))
             if self._watching is not None:
                 self._watching.begin(plan, self.totals)
                 ending.callback(self._watching.end)
@@ -182,7 +168,6 @@ class RowRun:
         Once the run was stopped, the rest is given as stopped.
         """
         jobs, self._jobs = self._jobs, []
-        self.totals.to_ask = max(self.totals.to_ask, self.totals.done + len(jobs))
         if self.reason is None:
             self._wait(self._session.loop.submit(self._work_on(jobs)))
         if self.reason is not None:
@@ -272,14 +257,10 @@ class RowRun:
         )
 
     def _deliver(self, answers: Sequence[Answer]) -> None:
-        totals = self.totals
         for answer in answers:
             outcome = self._outcomes[answer.key] = answer.outcome
             self._answered += outcome.model is not None
-            totals.done += 1
-            totals.errors += outcome.status == "error"
-            totals.dollars += outcome.cost or 0.0
-            totals.unpriced += outcome.cost is None
+            self.totals.count(outcome)
             if answer.failure is not None:
                 self._log(answer.record, answer.failure)
 

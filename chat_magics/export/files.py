@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from chat_magics.errors import InvalidRequest
+from chat_magics.export.scratch import scratch
 
 __all__ = ["checked_target", "path_text", "whole_file"]
 
@@ -80,17 +80,16 @@ def whole_file(path: Path, *, force: bool) -> Iterator[Path]:
     Raises:
         InvalidRequest: it cannot be written, or another program made the file meanwhile.
     """
-    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
     try:
-        _create(temporary, like=path)
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        _publish(temporary, path, force)
+        with scratch(path) as folder:
+            temporary = folder / "new"
+            _create(temporary, like=path)
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            _publish(temporary, path, force)
     except OSError as problem:
         raise InvalidRequest(f"{path} cannot be written: {_reason(problem)}") from problem
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _create(temporary: Path, like: Path) -> None:

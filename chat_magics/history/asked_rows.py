@@ -43,13 +43,13 @@ class RowEnded(NamedTuple):
 
     Args:
         id: of its exchange.
-        status: `complete` or `error`.
+        status: `complete`, `error` or `stopped`.
         completion: the answer; None where none came.
         cost: US dollars; None where unknown.
         attempts: HTTP requests made.
         latency: seconds from its beginning to its end.
         error_type: class name of the error that ended it.
-        error: that error's message.
+        error: that error's message, or what must be said of it else.
         ended: when (UTC).
     """
 
@@ -190,7 +190,7 @@ def _values(row: RowEnded) -> dict[str, Any]:
         "attempts": row.attempts,
         "latency": row.latency,
     }
-    if row.error_type is not None:
+    if row.error is not None:
         values |= {"error_type": row.error_type, "error": row.error}
     came = row.completion
     if came is None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
 from sqlalchemy import Connection
 
 from chat_magics.errors import StoreError
 from chat_magics.history import conversations, exchanges
-from chat_magics.history.exchange import ConversationRecord, Exchange, PathMoved, Spent
+from chat_magics.history.exchange import ConversationRecord, Exchange, PathMoved
 from chat_magics.history.keeping import Keeping
 from chat_magics.history.living import Living
 from chat_magics.history.reading import FrameReading
@@ -268,24 +267,6 @@ class History(FrameReading, Keeping, Living, RowKeeping):
         return self._store.read(
             lambda connection: exchanges.versions(connection, self.owner, exchange_id)
         )
-
-    def spent(self, since: datetime, conversation: str | None = None) -> Spent:
-        """What this owner spent on exchanges that were asked at or after `since`.
-
-        Args:
-            since: an aware moment.
-            conversation: on this conversation's id only.
-
-        Returns:
-            tokens of all attempts, US dollars, and how many exchanges have no known price.
-        """
-        return self._store.read(
-            lambda connection: exchanges.spent(connection, self.owner, since, conversation)
-        )
-
-    def saved(self) -> float:
-        """US dollars that cache hits saved this owner, as far as prices are known."""
-        return self._store.read(lambda connection: exchanges.saved(connection, self.owner))
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, select
@@ -14,7 +15,7 @@ from chat_magics.frames import SCHEMA, from_arrow, in_time_order, to_frame
 from chat_magics.frames.messages import message_batch, message_columns, messages_in_order
 from chat_magics.history import bulk, exchanges, rows, statistics, summaries
 from chat_magics.history.engines import read_only_engine
-from chat_magics.history.exchange import Exchange
+from chat_magics.history.exchange import Exchange, Spent
 from chat_magics.history.filters import Filter, FilterFields
 from chat_magics.history.given import number_given
 from chat_magics.history.resilient import ResilientStore
@@ -127,6 +128,24 @@ class FrameReading:
             lambda connection: statistics.columns(connection, wanted, self.owner, by)
         )
         return to_frame("stats", found, first=group)
+
+    def spent(self, since: datetime, conversation: str | None = None) -> Spent:
+        """What this owner spent on exchanges that were asked at or after `since`.
+
+        Args:
+            since: an aware moment.
+            conversation: on this conversation's id only.
+
+        Returns:
+            tokens of all attempts, US dollars, and how many exchanges have no known price.
+        """
+        return self._store.read(
+            lambda connection: exchanges.spent(connection, self.owner, since, conversation)
+        )
+
+    def saved(self) -> float:
+        """US dollars that cache hits saved this owner, as far as prices are known."""
+        return self._store.read(lambda connection: exchanges.saved(connection, self.owner))
 
     def walk(self, at_once: int = 500, **filter: Unpack[FilterFields]) -> Iterator[Exchange]:
         """The exchanges one after the other, oldest first, in little memory.

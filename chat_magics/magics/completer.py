@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from IPython.core.completer import SimpleCompletion, context_matcher
@@ -11,6 +11,7 @@ from IPython.core.completer import SimpleCompletion, context_matcher
 from ..errors import ChatError
 from .lines import LINES
 from .options import FORMATS, NOT_AGAIN, OPTIONS, at_cursor, meaning, quoted
+from .rows_tab import columns_at, for_row_option, frames
 
 if TYPE_CHECKING:
     from .magics import ChatMagics
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["completions", "matcher_for"]
 
 _COMMAND = re.compile(r"^\s*(%%?)(chat\w*)\s+")
+_ROWS = re.compile(r"^\s*%%chat_rows\s+")
 _ONLY = {"chat_cache": "--clear", "chat_doctor": "--ask"}
 _QUOTES = ('"', "'")
 
@@ -31,7 +33,13 @@ def matcher_for(magics: ChatMagics) -> Any:
     @context_matcher(identifier="chat_magics")  # type: ignore[untyped-decorator] # IPython's
     def matcher(context: Any) -> dict[str, Any]:
         before = context.text_until_cursor
-        words, typed = completions(magics, before, context.line_with_cursor[len(before) :])
+        after = context.line_with_cursor[len(before) :]
+        first, _, template = context.full_text.partition("\n")
+        rows = _ROWS.match(first) if template and context.cursor_line else None
+        if rows is not None:
+            words, typed = columns_at(_variables(magics), first[rows.end() :], before, after)
+        else:
+            words, typed = completions(magics, before, after)
         return {
             "completions": [SimpleCompletion(text=word, type="magic") for word in words],
             "matched_fragment": typed,
@@ -93,13 +101,31 @@ def _of_line(magics: ChatMagics, command: str, before: Sequence[str], typed: str
     offered = line.values(last)
     if last in ("-c", "--conversation"):
         return _for_option(magics, "conversation", typed)
-    if last == "--model":
+    if last in ("-m", "--model"):
         return _for_option(magics, "model", typed)
+    if command == "chat_rows":
+        offered = _of_rows(magics, before, typed, offered)
     words = line.flags() if offered is None else offered
     found = [word for word in words if word.startswith(typed)]
     if offered is None and command in ("chat_history", "chat_stats") and typed[:1] != "-":
         found += _for_option(magics, "conversation", typed)
     return found
+
+
+def _variables(magics: ChatMagics) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = getattr(magics.shell, "user_ns", {})
+    return found
+
+
+def _of_rows(
+    magics: ChatMagics, before: Sequence[str], typed: str, offered: Sequence[str] | None
+) -> Sequence[str] | None:
+    """Values that the kernel's variables give; the frame itself comes first on the line."""
+    variables = _variables(magics)
+    if not before:
+        return None if typed[:1] == "-" else frames(variables)
+    found = for_row_option(variables, before[-1])
+    return offered if found is None else found
 
 
 def _options(

@@ -1,4 +1,4 @@
-"""`%chat_stats`: the figures of a conversation or of all, as a table or plotted."""
+"""`%chat_stats`: the figures of a conversation, a run or all, as a table or plotted."""
 
 from __future__ import annotations
 
@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 __all__ = ["stats"]
 
 
-def stats(session: Session, line: str) -> DataFrame:
-    """The figures: a readable table of one conversation or of all, or a frame of groups."""
+def stats(session: Session, variables: Mapping[str, Any], line: str) -> DataFrame:
+    """The figures: a readable table of one conversation or of all, or a frame of groups.
+
+    Args:
+        session: of the shell.
+        variables: of the shell; the frame of a run over rows stands for that run.
+        line: of the magic.
+    """
     session.refresh()
     parsed = lines.stats().parse(line)
     name = " ".join(parsed.name)
@@ -25,7 +31,11 @@ def stats(session: Session, line: str) -> DataFrame:
         raise UsageError("%chat_stats --all is all of it: name no conversation")
     everything = parsed.all or parsed.by == "conversation"
     filters: dict[str, Any] = {}
-    if not everything:
+    if name in variables and _is_of_run(variables[name]):
+        from ..batch import runs_of
+
+        filters["conversation"] = runs_of(variables[name])
+    elif not everything:
         chosen = Conversation.open(name, session=session) if name else session.conversation
         filters["conversation"] = chosen.id
     titles = _titles(session) if parsed.by == "conversation" else {}
@@ -39,6 +49,10 @@ def stats(session: Session, line: str) -> DataFrame:
     from ..frames import readable
 
     return readable(found)
+
+
+def _is_of_run(value: Any) -> bool:
+    return isinstance(getattr(value, "attrs", None), dict) and "chat_magics" in value.attrs
 
 
 def _titles(session: Session) -> dict[str, str]:

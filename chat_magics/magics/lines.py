@@ -1,4 +1,4 @@
-"""The lines of the magics over what is stored: one parser for each, for the magic and for Tab."""
+"""The lines of the magics over what is stored and over rows: one parser each, also for Tab."""
 
 from __future__ import annotations
 
@@ -6,12 +6,24 @@ from collections.abc import Callable, Mapping
 
 from .arguments import Arguments
 
-__all__ = ["FILTERS", "LINES", "conversations", "export", "history", "import_", "stats"]
+__all__ = [
+    "FILTERS",
+    "LINES",
+    "TYPES",
+    "conversations",
+    "export",
+    "history",
+    "import_",
+    "rows",
+    "stats",
+]
 
 FILTERS = ("since", "until", "model", "status", "surface", "text")
 GROUPS = ("model", "day", "conversation", "surface", "status", "error")
 STATUSES = ("complete", "stopped", "interrupted", "error", "streaming")
 SURFACES = ("cell", "panel", "app", "python", "batch")
+TYPES = {"text": None, "str": None, "bool": bool, "int": int, "float": float}
+"""What answers to rows can be without a variable that says so."""
 
 
 def _filtering(magic: str) -> Arguments:
@@ -66,11 +78,30 @@ def import_() -> Arguments:
     return parser
 
 
+def rows() -> Arguments:
+    """Of `%%chat_rows`."""
+    parser = Arguments("chat_rows")
+    parser.add_argument("frame")
+    parser.add_argument("-o", "--out")
+    parser.add_argument("--into", default="text")
+    parser.add_argument("--name", default="answer")
+    parser.add_argument("-m", "--model")
+    parser.add_argument("-s", "--system")
+    parser.add_argument("--concurrency", type=int, default=16)
+    parser.add_argument("--max-cost", type=float)
+    parser.add_argument("--engine")
+    parser.add_argument("--retry")
+    parser.add_argument("--refresh", action="store_true")
+    parser.add_argument("--dry-run", action="store_true")
+    return parser
+
+
 LINES: Mapping[str, Callable[[], Arguments]] = {
     "chat_conversations": conversations,
     "chat_export": export,
     "chat_history": history,
     "chat_import": import_,
+    "chat_rows": rows,
     "chat_stats": stats,
 }
 """The parsers by the name of their magic."""

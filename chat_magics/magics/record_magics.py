@@ -99,14 +99,16 @@ class RecordMagics(Magics):
             %chat_stats left joins
             %chat_stats --all --plot
             %chat_stats --by model
+            %chat_stats out --by status
 
-        `--by` model, day, conversation, surface, status or error gives a frame with a row for
-        each; `--all` is every conversation; `--plot` draws.
+        Of a variable with the frame that `%%chat_rows` gave, they are those of that run. `--by`
+        model, day, conversation, surface, status or error gives a frame with a row for each;
+        `--all` is every conversation; `--plot` draws.
         """
         with one_line_errors():
             from .figures import stats
 
-            return stats(self.session, line.strip())
+            return stats(self.session, getattr(self.shell, "user_ns", {}), line.strip())
 
     @no_var_expand
     @line_magic

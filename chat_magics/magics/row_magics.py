@@ -50,7 +50,8 @@ class RowMagics(Magics):
           -s, --system TEXT         the system prompt
           --concurrency N           requests at a time (default 16)
           --max-cost DOLLARS        what it may cost
-          --engine ENGINE           a variable that holds an Executor, or dask://HOST:8786
+          --engine ENGINE           a variable that holds an Executor, dask://HOST:8786, or
+                                    openai-batch: at half the price, within a day
           --retry NAME              ask again the rows that failed in the frame of this variable
           --refresh                 ask what was answered before as well
           --dry-run                 show what would be asked, and its price; ask nothing

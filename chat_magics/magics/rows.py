@@ -8,33 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from ..batch import ask, retry
-from .arguments import Arguments
+from ..batch import OPENAI_BATCH, ask, retry
+from . import lines
 
 if TYPE_CHECKING:
     from ..conversation import Session
 
-__all__ = ["arguments", "rows"]
-
-_TYPES: dict[str, Any] = {"text": None, "str": None, "bool": bool, "int": int, "float": float}
-
-
-def arguments() -> Arguments:
-    """The parser of the line."""
-    parser = Arguments("chat_rows")
-    parser.add_argument("frame")
-    parser.add_argument("-o", "--out")
-    parser.add_argument("--into", default="text")
-    parser.add_argument("--name", default="answer")
-    parser.add_argument("-m", "--model")
-    parser.add_argument("-s", "--system")
-    parser.add_argument("--concurrency", type=int, default=16)
-    parser.add_argument("--max-cost", type=float)
-    parser.add_argument("--engine")
-    parser.add_argument("--retry")
-    parser.add_argument("--refresh", action="store_true")
-    parser.add_argument("--dry-run", action="store_true")
-    return parser
+__all__ = ["rows"]
 
 
 def rows(session: Session, shell: Any, line: str, cell: str) -> Any:
@@ -50,7 +30,7 @@ def rows(session: Session, shell: Any, line: str, cell: str) -> Any:
         UsageError: the line makes no sense, or a variable is not there.
         ChatError: see `chat_magics.batch.ask`.
     """
-    parsed = arguments().parse(line)
+    parsed = lines.rows().parse(line)
     if parsed.out is not None and (not parsed.out.isidentifier() or iskeyword(parsed.out)):
         raise UsageError(f"--out needs the name of a variable, not {parsed.out!r}")
     how = {
@@ -89,15 +69,17 @@ def _variable(shell: Any, name: str) -> Any:
 def _into(shell: Any, name: str) -> Any:
     if name in shell.user_ns:
         return shell.user_ns[name]
-    if name in _TYPES:
-        return _TYPES[name]
+    if name in lines.TYPES:
+        return lines.TYPES[name]
     if name.endswith(".json"):
         return Path(name)
     raise UsageError(
         f"--into {name}: there is no such variable; name a model, a JSON schema, a file that ends "
-        f"in .json, or {', '.join(_TYPES)}"
+        f"in .json, or {', '.join(lines.TYPES)}"
     )
 
 
 def _engine(shell: Any, name: str | None) -> Any:
-    return name if name is None or "://" in name else _variable(shell, name)
+    if name is None or "://" in name or name == OPENAI_BATCH:
+        return name
+    return _variable(shell, name)

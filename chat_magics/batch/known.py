@@ -1,0 +1,58 @@
+"""Known: the answers that are there before anything is sent: earlier runs, the chat's cache."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import AnswerUnfit
+from .outcome import Outcome, of_history
+
+if TYPE_CHECKING:
+    from ..conversation import Session
+    from .asker import Job
+    from .how import How
+    from .question import Asked, Question
+
+__all__ = ["Known"]
+
+
+class Known:
+    """Looks up what was answered before.
+
+    Args:
+        session: whose history and cache it looks into.
+        question: that was answered.
+        how: which of the answers count.
+    """
+
+    def __init__(self, session: Session, question: Question, how: How) -> None:
+        self._session = session
+        self._question = question
+        self._how = how
+
+    def outcomes(self, asked: Asked) -> dict[str | int, Outcome]:
+        """The outcomes of prompts that were answered in an earlier run, by their keys."""
+        if self._how.refresh:
+            return {}
+        keys = [key for key in asked.prompts if key not in self._how.again]
+        answers = self._session.store_now(lambda history: history.row_answers(keys))
+        found: dict[str | int, Outcome] = {}
+        for key, answer in answers.items():
+            try:
+                found[key] = of_history(answer, self._question.shape)
+            except AnswerUnfit:  # another release read it; it is asked again
+                continue
+        return found
+
+    def cached(self, jobs: list[Job]) -> list[Job]:
+        """The jobs, with the answers that the cache of the chat has."""
+        cache = self._session.client.cache
+        if cache is None or not self._session.config.cache or self._how.refresh:
+            return jobs
+        if not jobs or self._question.cache_key("") is None:
+            return jobs
+        if not cache.remote and not cache.stats().entries:
+            return jobs  # a look for each would take longer
+        again = self._how.again
+        found = cache.get_keys([job.key for job in jobs if job.key not in again])
+        return [job._replace(found=found.get(job.key)) for job in jobs]
