@@ -7,9 +7,11 @@ from datetime import datetime, timezone
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import text
 
 from chat_magics.errors import InvalidRequest, NotFound, StoreError
 from chat_magics.history import History, Spent
+from chat_magics.history.engines import server_engine
 from chat_magics.history.schema import LAYOUT, Layout, prepare
 from chat_magics.history.store import open_server
 from chat_magics.messages import Usage
@@ -170,3 +172,23 @@ def test_history_and_model_agree_here_too(url):
     PostgresMachine.url = url
     PostgresMachine.TestCase.settings = settings(QUICK, max_examples=8)
     PostgresMachine.TestCase("runTest").runTest()
+
+
+def test_people_of_one_process_share_its_connections(url):
+    people = [History(url, owner=f"person-{n}", on_warning=pytest.fail) for n in range(30)]
+    for person in people:
+        begun(person, person.new_conversation("mine"), "Hello")
+    engine, _ = server_engine(url)
+    count = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    with engine.connect() as connection:
+        assert connection.execute(count).scalar() == 1
+        people[0].close()
+        assert people[1].conversation("mine") is not None
+        for person in people[1:]:
+            person.close()
+        while connection.execute(count).scalar():  # the server needs a moment to see it
+            connection.rollback()
+    engine.dispose()

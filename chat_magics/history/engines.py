@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,19 @@ from sqlalchemy.pool import QueuePool
 
 from chat_magics.errors import ConfigError
 
-__all__ = ["file_engine", "memory_engine", "read_only_engine", "server_engine"]
+__all__ = [
+    "common_engine",
+    "file_engine",
+    "give_back",
+    "memory_engine",
+    "read_only_engine",
+    "server_engine",
+]
 
 BUSY_SECONDS = 30
+
+CONNECTIONS = 8
+"""Of one process to one server, at most: an app has a history for each person who asks it."""
 
 SERVER = {
     "application_name": "chat_magics",
@@ -105,7 +116,7 @@ def server_engine(url: str, silent_seconds: float | None = None) -> tuple[Engine
         engine = create_engine(
             parsed,
             connect_args=how,
-            pool_size=1,
+            pool_size=CONNECTIONS,
             max_overflow=0,
             pool_pre_ping=True,
             hide_parameters=True,
@@ -124,6 +135,28 @@ def server_engine(url: str, silent_seconds: float | None = None) -> tuple[Engine
         return connection
 
     return engine, _shown(parsed)
+
+
+def common_engine(url: str) -> tuple[Engine, str]:
+    """As `server_engine`, and the same one for all who ask until each has given it back."""
+    with _lending:
+        engine, name, users = _lent.get(url) or (*server_engine(url), 0)
+        _lent[url] = engine, name, users + 1
+    return engine, name
+
+
+def give_back(url: str) -> None:
+    """Closes the connections of a common engine with its last user."""
+    with _lending:
+        engine, name, users = _lent.pop(url)
+        if users > 1:
+            _lent[url] = engine, name, users - 1
+            return
+    engine.dispose()
+
+
+_lending = threading.Lock()
+_lent: dict[str, tuple[Engine, str, int]] = {}
 
 
 def _shown(url: URL) -> str:

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +16,13 @@ from sqlalchemy.exc import DBAPIError
 
 from chat_magics.errors import StoreError
 from chat_magics.file_lock import file_lock
-from chat_magics.history.engines import file_engine, memory_engine, server_engine
+from chat_magics.history.engines import (
+    common_engine,
+    file_engine,
+    give_back,
+    memory_engine,
+    server_engine,
+)
 from chat_magics.history.faults import FileUnusable, translated
 from chat_magics.history.schema import LAYOUT, Layout, prepare, version_of
 
@@ -45,12 +52,20 @@ class Store:
         engine: the database.
         name: how a person calls it: a path, or a URL without its password.
         path: the SQLite file; None in memory and on a server.
+        on_close: lets go of the engine; by default its connections are closed.
     """
 
-    def __init__(self, engine: Engine, name: str, path: Path | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        name: str,
+        path: Path | None = None,
+        on_close: Callable[[], object] | None = None,
+    ) -> None:
         self.name = name
         self.path = path
         self._engine = engine
+        self._let_go = on_close or engine.dispose
         self._pid = os.getpid()
         self._guarded = path is not None and sqlite3.sqlite_version_info < WAL_RESET_FIXED
         self._writes = 0
@@ -94,10 +109,10 @@ class Store:
             self._part_from_parent()
         try:
             with self._write_lock():
-                self._engine.dispose()
+                self._let_go()
         except (OSError, StoreError) as error:
             _log.warning("%s is closed without its lock: %s", self.name, error)
-            self._engine.dispose()
+            self._let_go()
 
     def _connect(self, begin: str) -> Connection:
         if os.getpid() != self._pid:
@@ -153,7 +168,7 @@ def open_server(url: str) -> Store:
     Raises:
         StoreError: it cannot be reached, its driver is not installed, or it is newer than us.
     """
-    store = Store(*server_engine(url))
+    store = Store(*common_engine(url), on_close=partial(give_back, url))
     try:
         if store.read(version_of) != LAYOUT.version:
             _make_server_ready(url)
