@@ -73,15 +73,16 @@ def test_begun_on_one_that_dies_in_mid_reply_it_goes_on_at_another(
         (first,) = [server for server in app.servers if server.sessions]
         first.until(lambda: stored(url, "streaming") == ["The beginning "])
         first.stop(signal.SIGKILL)
-        page.says("This session has ended")
-        page.goes_on()
-        expect(page.rows).to_have_count(2)
-        expect(page.last).to_have_attribute("data-state", "interrupted")
-        expect(page.last.locator(".ct-reply")).to_contain_text("The beginning")
-        page.asked("Answered after")
-        assert stored(url, "interrupted") == ["The beginning "]
-    first.start()
-    app.proxy.until_ready()
+        try:
+            page.says("This session has ended")
+            page.goes_on()
+            expect(page.rows).to_have_count(2)
+            expect(page.last).to_have_attribute("data-state", "interrupted")
+            expect(page.last.locator(".ct-reply")).to_contain_text("The beginning")
+            page.asked("Answered after")
+            assert stored(url, "interrupted") == ["The beginning "]
+        finally:
+            first.start()
 
 
 class Person(threading.Thread):
