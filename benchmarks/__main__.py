@@ -9,8 +9,9 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from . import app, panel, report, rows, size
+from . import app, load, panel, report, rows, size
 from .cells import display_growth, first_question, iopub
 from .hits import cache_hit
 from .pairs import Row
@@ -62,8 +63,20 @@ _ROWS: dict[str, Callable[[Place], list[Row]]] = {
 }
 """Of prompts over rows, of which a million take some twenty minutes: measured when asked for."""
 
-_PARTS = {"figures": _FIGURES, "size": _SIZE, "panel": _PANEL, "app": _APP, "rows": _ROWS}
-_ALL = _FIGURES | _SIZE | _PANEL | _APP | _ROWS
+_LOAD: dict[str, Callable[[Place], list[Row]]] = {
+    f"load_{count}": partial(load.load, count=count) for count in (1, 2, 3)
+}
+"""Of many people at one app, which take minutes, PostgreSQL and Redis: measured when asked for."""
+
+_PARTS = {
+    "figures": _FIGURES,
+    "size": _SIZE,
+    "panel": _PANEL,
+    "app": _APP,
+    "rows": _ROWS,
+    "load": _LOAD,
+}
+_ALL = {name: figure for part in _PARTS.values() for name, figure in part.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_ALL))
     parts = parser.add_mutually_exclusive_group()
-    for part in ("size", "panel", "app", "rows"):
+    for part in list(_PARTS)[1:]:
         help = f"those of {part}: {', '.join(_PARTS[part])}"
         parts.add_argument(f"--{part}", dest="part", action="store_const", const=part, help=help)
     given = parser.parse_args(arguments)

@@ -40,7 +40,7 @@ class Served:
 
     def __init__(self, url: str, pid: int) -> None:
         self.url = url
-        self._process = psutil.Process(pid)
+        self.process = psutil.Process(pid)
 
     def rest(self) -> None:
         """Waits until nothing works any more: the next kernel is preheated, nobody is served."""
@@ -53,8 +53,13 @@ class Served:
             before = now
 
     def _busy(self) -> float:
-        processes = [self._process, *self._process.children(recursive=True)]
+        processes = [self.process, *self.process.children(recursive=True)]
         return float(sum(sum(process.cpu_times()[:2]) for process in processes))
+
+    def kernels(self) -> list[psutil.Process]:
+        """Their processes."""
+        below = self.process.children(recursive=True)
+        return [each for each in below if any("/kernel-" in part for part in each.cmdline())]
 
     def memory(self, kernel: str) -> float:
         """The resident set of a kernel, in MB of 1,000,000 bytes.
@@ -62,7 +67,7 @@ class Served:
         Args:
             kernel: its id, which stands in the name of its connection file.
         """
-        for process in self._process.children(recursive=True):
+        for process in self.process.children(recursive=True):
             if any(kernel in part for part in process.cmdline()):
                 return float(process.memory_info().rss) / 1e6
         raise RuntimeError(f"no process of the kernel {kernel}")

@@ -62,6 +62,21 @@ class Visitor:
     async def ask(self, prompt: str) -> dict[str, Any]:
         """Asks; gives the message that says how the reply ended."""
         await self._say({"type": "ask", "text": prompt, "attachments": []})
+        return await self.end()
+
+    async def begin(self, prompt: str) -> None:
+        """Asks; returns with the first text of the reply.
+
+        Raises:
+            RuntimeError: the prompt was refused.
+        """
+        await self._say({"type": "ask", "text": prompt, "attachments": []})
+        heard = await self._heard("delta", "refused")
+        if heard["type"] == "refused":
+            raise RuntimeError(heard["message"])
+
+    async def end(self) -> dict[str, Any]:
+        """The message that says how the reply ended."""
         return await self._heard("settled", "refused")
 
     async def _say(self, content: dict[str, Any]) -> None:

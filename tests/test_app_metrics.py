@@ -135,7 +135,9 @@ def test_nobody_is_named(app: App) -> None:
     text = app.server.get("metrics", Authorization=TOKEN).body.decode()
     assert "program-" not in text
     assert "Quixotic" not in text
-    assert {"chat_magics_sessions", "chat_magics_kernels"} <= set(re.findall(r"^\w+", text, re.M))
+    assert {"chat_magics_sessions", "chat_magics_sessions_limit", "chat_magics_kernels"} <= set(
+        re.findall(r"^\w+", text, re.M)
+    )
 
 
 def test_a_tail_gives_each_record_once_from_its_beginning_on(tmp_path: Path) -> None:
@@ -177,7 +179,7 @@ def test_a_tail_passes_over_what_is_no_record(tmp_path: Path) -> None:
 
 
 def test_names_of_models_that_people_make_up_fill_no_memory(tmp_path: Path) -> None:
-    metrics, log = Metrics(tmp_path, Seats(MultiKernelManager(), 1)), LogFile(tmp_path)
+    metrics, log = Metrics(tmp_path, Seats(MultiKernelManager(), 1), 20), LogFile(tmp_path)
     for number in range(MOST_MODELS + 50):
         told = {"event": "failure", "model_asked": f"model {number}", "status": "failed"}
         log.append(json.dumps(told))

@@ -43,7 +43,7 @@ class Entrance:
         self.people = People()
         redis = {"cache": config.cache_url, "limits": config.limits}
         used = {part: url for part, url in redis.items() if url}
-        self.metrics = Metrics(config.home / "logs", self.seats, used)
+        self.metrics = Metrics(config.home / "logs", self.seats, serving.max_sessions, used)
         self.ending = False
         self._under_way: set[object] = set()
         self._limiter = RateLimiter(config.home / "limits.db", per_minute=None, redis=config.limits)

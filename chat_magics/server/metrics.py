@@ -65,10 +65,13 @@ class Metrics:
     Args:
         logs: the folder of the log that this server and its kernels write.
         seats: the open pages.
+        most: how many there may be.
         redis: the address of the Redis of each part that uses one.
     """
 
-    def __init__(self, logs: Path, seats: Seats, redis: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, logs: Path, seats: Seats, most: int, redis: Mapping[str, str] | None = None
+    ) -> None:
         self._tail = LogTail(logs)
         self._gathering = threading.Lock()
         self._models: set[str] = set()
@@ -85,6 +88,8 @@ class Metrics:
         self.lag = self._histogram("loop_lag_seconds", "How late the server's event loop was")
         sessions = Gauge("chat_magics_sessions", "Open pages", registry=self.registry)
         sessions.set_function(lambda: len(seats))
+        limit = Gauge("chat_magics_sessions_limit", "Pages at most", registry=self.registry)
+        limit.set(most)
         running = Gauge("chat_magics_kernels", "Kernels, waiting ones too", registry=self.registry)
         running.set_function(seats.kernels)
         self.away = self._counter("redis_away", "Times that a process lost its Redis", "part")
