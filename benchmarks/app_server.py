@@ -88,7 +88,7 @@ def app(place: Place, *arguments: str, **environment: str) -> Iterator[Served]:
     common = {name: given[name] for name in told}
     common["PYTHONPATH"] = _python_path()
     common["CHAT_MAGICS_SERVE_PAGE_LOADS_PER_MINUTE"] = "1000"
-    with AppServer(folder, *arguments, **common, **environment) as running:
+    with AppServer(folder, *arguments, **{**common, **environment}) as running:
         yield Served(running.url, running.pid)
 
 
