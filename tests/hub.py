@@ -29,17 +29,19 @@ __all__ = ["PASSWORD", "Hub", "HubKernel"]
 PAGE = Path(__file__).parent.parent / "docs" / "jupyterhub.md"
 PASSWORD = "for-the-tests-only"
 ADMIN = "token-of-the-tests-0123456789"
+SECRET = "between-hub-and-proxy-0123456789"
 SCOPES = ["admin:users", "admin:servers", "tokens"]
 
 AROUND = """
 c.JupyterHub.bind_url = "http://127.0.0.1:{port}"
 c.JupyterHub.hub_port = {hub_port}
 c.JupyterHub.spawner_class = "simple"
-c.JupyterHub.authenticator_class = "dummy"
-c.DummyAuthenticator.password = "{password}"
+c.JupyterHub.authenticator_class = "shared-password"
+c.SharedPasswordAuthenticator.user_password = "{password}"
 c.Authenticator.allowed_users = {people}
-c.ConfigurableHTTPProxy.command = ["{proxy}"]
+c.ConfigurableHTTPProxy.should_start = False
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{api_port}"
+c.ConfigurableHTTPProxy.auth_token = "{secret}"
 c.SimpleLocalProcessSpawner.home_dir_template = "{folder}/{{username}}"
 c.Spawner.cmd = ["{python}", "-m", "jupyterhub.singleuser", "--allow-root"]
 c.Spawner.start_timeout = c.Spawner.http_timeout = 900
@@ -76,7 +78,7 @@ class Hub(Closing):
             api_port=api_port,
             password=PASSWORD,
             people=people,
-            proxy=PROXY,
+            secret=SECRET,
             folder=folder,
             python=PYTHON,
             environment=_jupyter(),
@@ -84,7 +86,10 @@ class Hub(Closing):
             scopes=SCOPES,
         )
         (folder / "jupyterhub_config.py").write_text(told + given)
+        self._ports = {"--port": port, "--api-port": api_port}
+        self._hub_at = f"http://127.0.0.1:{hub_port}"
         self._opener = build_opener(ProxyHandler({}))
+        self._started: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
         inherited = {
@@ -92,29 +97,40 @@ class Hub(Closing):
             for name, value in os.environ.items()
             if not name.startswith(("CHAT_MAGICS_", "OPENAI_", "JUPYTER"))
         }
-        self._process = subprocess.Popen(
-            [str(PYTHON), "-m", "jupyterhub", "-f", "jupyterhub_config.py"],
-            cwd=self.folder,
-            env=inherited,
-            stdout=(self.folder / "hub.log").open("w"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        ports = [str(each) for pair in self._ports.items() for each in pair]
+        names = ["--ip", "127.0.0.1", "--api-ip", "127.0.0.1", "--default-target", self._hub_at]
         try:
+            # A hub that starts its proxy itself gives it ten seconds, whatever the machine does.
+            secret = {"CONFIGPROXY_AUTH_TOKEN": SECRET}
+            self._start({**inherited, **secret}, str(PROXY), *ports, *names)
+            self.until(lambda: self.ask("GET", "").status > 0)
+            self._start(inherited, str(PYTHON), "-m", "jupyterhub", "-f", "jupyterhub_config.py")
             self.until(lambda: self.ask("GET", "hub/api/").status == 200)
         except BaseException:
             self.close()
             raise
         return self
 
+    def _start(self, environment: dict[str, str], *command: str) -> None:
+        with (self.folder / "hub.log").open("a") as log:
+            process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._started.append(process)
+
     def close(self) -> None:
-        """Ends it, its proxy and the people's servers."""
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(timeout=60)
-        finally:
-            if self._process.poll() is None:
-                os.killpg(self._process.pid, signal.SIGKILL)
+        """Ends the hub with the people's servers, then the proxy."""
+        for process in reversed(self._started):
+            process.terminate()
+            try:
+                process.wait(timeout=600)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
 
     @property
     def log(self) -> str:
@@ -139,7 +155,7 @@ class Hub(Closing):
         """Waits until a condition holds."""
         deadline = time.monotonic() + timeout
         while not condition():
-            assert self._process.poll() is None, self.log
+            assert all(process.poll() is None for process in self._started), self.log
             assert time.monotonic() < deadline, self.log
             time.sleep(0.2)
 
@@ -161,15 +177,17 @@ class HubKernel(Closing):
         made = hub.ask("POST", f"user/{name}/api/kernels", {}, token)
         assert made.status == 201, made
         place = f"{hub.url}/user/{name}/api/kernels/{made.json['id']}/channels"
-        self._socket = connect(
+        self._opening = connect(
             place.replace("http://", "ws://"),
             additional_headers={"Authorization": f"token {token}"},
             proxy=None,
             max_size=None,
-            open_timeout=120,
+            open_timeout=600,
+            ping_interval=None,  # it would judge the machine
         )
 
     def __enter__(self) -> Self:
+        self._socket = self._opening.__enter__()
         return self
 
     def run(self, code: str) -> str:

@@ -20,7 +20,7 @@ PYTHON = FOLDER / "bin" / "python"
 PROXY = FOLDER / "node_modules" / ".bin" / "configurable-http-proxy"
 INSTALL = "python -m tests.hub_place brings JupyterHub and its proxy"
 
-HUB = "jupyterhub>=5.2,<7"
+HUB = "jupyterhub>=5.3,<7"
 NPM = "configurable-http-proxy@5.3.0"
 
 
@@ -34,7 +34,9 @@ def main() -> None:
     """Installs both into a folder of their own."""
     venv.create(FOLDER, with_pip=True)
     (own,) = FOLDER.glob("lib/python*/site-packages")
-    (own / "of_the_tests.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    # As a folder of packages in its own right, since an editable install lies in a file there.
+    seen = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
+    (own / "of_the_tests.pth").write_text(seen)
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", HUB]
     subprocess.run(pip, check=True)
     subprocess.run(["npm", "install", "--silent", "--prefix", str(FOLDER), NPM], check=True)
