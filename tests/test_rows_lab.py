@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.chat_server import ChatServer, Hang, Reply, Status
+from tests.chromium import PATIENCE
 from tests.lab import Lab, Sheet, opened
 from tests.rows_samples import answering
 
@@ -56,7 +57,7 @@ def test_stop_keeps_what_was_answered_and_the_same_cell_asks_the_rest(
     with opened(lab, "rows.ipynb", width=390, alone=True) as sheet:
         sheet.run(0)
         sheet.run(1, wait=False)
-        model.until(lambda: model.held == 2, 60)
+        model.until(lambda: model.held == 2, PATIENCE / 1000)
         expect(bar(sheet)).to_contain_text("40 rows: 40 distinct prompts, 0 answered before")
         expect(bar(sheet)).to_contain_text("10/40")
         expect(bar(sheet)).to_contain_text("rows/s, 1 error, unknown price")
