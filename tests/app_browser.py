@@ -53,7 +53,7 @@ class Browser:
         """The same, as soon as it is sent."""
         host, _, port = self.host.partition(":")
         source = (self._address, 0)
-        line = http.client.HTTPConnection(host, int(port), timeout=60, source_address=source)
+        line = http.client.HTTPConnection(host, int(port), timeout=240, source_address=source)
         line.putrequest(method, path, skip_host="Host" in headers)
         for name, value in {"Cookie": self._cookie, **headers}.items():
             for each in [value] if isinstance(value, str) else value:

@@ -76,7 +76,7 @@ class Person:
 
     def leave_after_sending(self, path: str, body: Any) -> http.client.HTTPConnection:
         """A request whose connection the test closes by itself."""
-        connection = http.client.HTTPConnection(urlsplit(self.app.url).netloc, timeout=30)
+        connection = http.client.HTTPConnection(urlsplit(self.app.url).netloc, timeout=240)
         told = {name.replace("_", "-"): value for name, value in self.headers.items()}
         headers = {"Content-Type": "application/json", **told}
         connection.request("POST", f"/{path}", json.dumps(body), headers)

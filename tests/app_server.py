@@ -106,7 +106,7 @@ class AppServer(Closing):
 
     def ended(self) -> int:
         """Its exit status, once it has ended by itself."""
-        return self._process.wait(timeout=60)
+        return self._process.wait(timeout=240)
 
     @property
     def pid(self) -> int:
@@ -134,12 +134,12 @@ class AppServer(Closing):
         for name, value in headers.items():
             request.add_header(name.replace("_", "-"), value)
         try:
-            with build_opener(ProxyHandler({})).open(request, timeout=60) as answer:
+            with build_opener(ProxyHandler({})).open(request, timeout=240) as answer:
                 return Answered(answer.status, dict(answer.headers), answer.read())
         except HTTPError as refused:
             return Answered(refused.code, dict(refused.headers), refused.read())
 
-    def until(self, condition: Callable[[], bool], timeout: float = 60.0) -> None:
+    def until(self, condition: Callable[[], bool], timeout: float = 240.0) -> None:
         """Waits until a condition holds."""
         deadline = time.monotonic() + timeout
         while not condition():

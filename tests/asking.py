@@ -97,7 +97,7 @@ class Asked:
 
     def completion(self) -> Completion:
         """The answer; raises what the request raised."""
-        return self.future.result(timeout=20)
+        return self.future.result(timeout=240)
 
 
 def start(

@@ -73,7 +73,7 @@ class Started(Closing):
     def close(self) -> None:
         """Ends it, and its kernels."""
         os.killpg(self._process.pid, signal.SIGTERM)
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=240)
         self._log.close()
 
     @property
@@ -100,7 +100,7 @@ class Started(Closing):
         """Ends a kernel as its page does when it is closed."""
         found = {cookie.name: cookie.value for cookie in self._cookies if "user" in cookie.path}
         form = urlencode({"_xsrf": found["_xsrf"]}).encode()
-        self._opener.open(f"{self.url}voila/api/shutdown/{kernel}", form, timeout=60).close()
+        self._opener.open(f"{self.url}voila/api/shutdown/{kernel}", form, timeout=240).close()
 
     def _answers(self) -> bool:
         try:

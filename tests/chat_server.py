@@ -114,7 +114,7 @@ class ChatServer(Closing):
         """Let all answers that now stall or hang go on."""
         self._loop.call_soon_threadsafe(self._release)
 
-    def until(self, condition: Callable[[], bool], timeout: float = 10.0) -> None:
+    def until(self, condition: Callable[[], bool], timeout: float = 240.0) -> None:
         """Wait until something is true of this server; AssertionError after `timeout` seconds.
 
         The condition is looked at whenever a counter of the server changes.

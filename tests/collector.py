@@ -84,7 +84,7 @@ class Collector(Closing):
                     self.spans += [_span(span, service) for span in scope.spans]
             self._changed.notify_all()
 
-    def until(self, condition: Callable[[], bool], timeout: float = 60.0) -> None:
+    def until(self, condition: Callable[[], bool], timeout: float = 240.0) -> None:
         """Waits until something is true of what came."""
         with self._changed:
             assert self._changed.wait_for(condition, timeout), [s.name for s in self.spans]

@@ -78,7 +78,7 @@ class Kernel(Closing):
         self._manager.start_kernel(env=self._environment, cwd=str(self._folder))
         self._client: BlockingKernelClient = self._manager.blocking_client()
         self._client.start_channels()
-        self._client.wait_for_ready(timeout=60)
+        self._client.wait_for_ready(timeout=240)
         return self
 
     def close(self) -> None:
@@ -89,7 +89,7 @@ class Kernel(Closing):
     def restart(self) -> None:
         """As the front end's button does."""
         self._manager.restart_kernel(now=True)
-        self._client.wait_for_ready(timeout=60)
+        self._client.wait_for_ready(timeout=240)
 
     def interrupt(self) -> None:
         """As the front end's stop button does."""
@@ -150,7 +150,7 @@ class Kernel(Closing):
 
     def _end(self, execution: str, ran: Ran) -> None:
         while True:
-            reply = self._client.get_shell_msg(timeout=30)
+            reply = self._client.get_shell_msg(timeout=240)
             if reply["parent_header"].get("msg_id") == execution:
                 ran.status = reply["content"]["status"]
                 ran.payload = reply["content"].get("payload", [])
@@ -162,7 +162,7 @@ class Kernel(Closing):
 
     def complete(self, code: str, at: int | None = None) -> list[str]:
         """What Tab offers, each as the text that would stand there then."""
-        reply: Any = self._client.complete(code, at, reply=True, timeout=30)
+        reply: Any = self._client.complete(code, at, reply=True, timeout=240)
         found, end = reply["content"], len(code) if at is None else at
         assert found["status"] == "ok"
         assert found["cursor_end"] == end

@@ -75,7 +75,7 @@ class Lab(Closing):
     def close(self) -> None:
         """Ends it, and its kernels."""
         os.killpg(self._process.pid, signal.SIGTERM)
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=240)
         self._log.close()
 
     @property
@@ -170,7 +170,7 @@ def opened(lab: Lab, name: str, *, width: int = 1180, alone: bool = False) -> It
         page.on("request", lambda r: None if HERE.match(r.url) else sheet.outside.append(r.url))
         page.goto(f"{lab.url}/{'doc' if alone else 'lab'}/tree/{name}?reset")
         page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-        page.get_by_text(re.compile(r"\| Idle$")).wait_for(timeout=60_000)
+        page.get_by_text(re.compile(r"\| Idle$")).wait_for(timeout=240_000)
         yield sheet
 
 

@@ -100,13 +100,13 @@ class RedisServer(Closing):
         """A client of the tests' own, patient."""
         import redis
 
-        return redis.Redis.from_url(self.url, socket_timeout=30)
+        return redis.Redis.from_url(self.url, socket_timeout=240)
 
     def held(self) -> list[str]:
         """All keys there are."""
         return sorted(key.decode() for key in self.client().scan_iter())
 
-    def until(self, condition: Callable[[], bool], timeout: float = 30.0) -> None:
+    def until(self, condition: Callable[[], bool], timeout: float = 240.0) -> None:
         """Waits until a condition holds; one that fails does not."""
         import redis
 

@@ -48,7 +48,7 @@ def conversation_on(server: ChatServer, **more: Any) -> Iterator[Conversation]:
         yield Conversation(session=session)
 
 
-def until(condition: Callable[[], object], timeout: float = 10.0) -> None:
+def until(condition: Callable[[], object], timeout: float = 240.0) -> None:
     """Waits for something that tells nobody when it comes, such as a row in a file."""
     deadline, pause = time.monotonic() + timeout, threading.Event()
     while not condition():

@@ -68,7 +68,7 @@ def test_the_bar_is_one_row(shown: AppPage) -> None:
 
 def test_analytics_can_be_of_one_conversation_or_of_all(shown: AppPage) -> None:
     shown.open("Analytics")
-    expect(shown.drawer.locator("img")).to_be_visible(timeout=60_000)
+    expect(shown.drawer.locator("img")).to_be_visible(timeout=240_000)
     for scope in ("This conversation", "All conversations"):
         found = shown.drawer.get_by_role("button", name=scope).bounding_box()
         assert found is not None
@@ -84,7 +84,7 @@ def test_axe_finds_nothing_serious(shown: AppPage) -> None:
         shown.open(drawer)
         expect(shown.drawer).to_be_visible()
         if drawer == "Analytics":
-            expect(shown.drawer.locator("img")).to_be_visible(timeout=60_000)
+            expect(shown.drawer.locator("img")).to_be_visible(timeout=240_000)
         found += [json.dumps([drawer, *each]) for each in shown.evaluate(RUN)]
     shown.open(DRAWERS[-1])
     assert found == []

@@ -104,7 +104,7 @@ def test_413_for_a_body_that_is_too_large(ada: Person, place: str) -> None:
 
 
 def test_413_for_a_body_that_does_not_tell_its_size(app: App, ada: Person) -> None:
-    connection = http.client.HTTPConnection(urlsplit(app.server.url).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlsplit(app.server.url).netloc, timeout=240)
     chunks = (b"x" * 2**18 for _ in range(5))
     connection.request("POST", "/api/query", chunks, encode_chunked=True)
     answer = connection.getresponse()

@@ -265,7 +265,7 @@ def test_a_forked_child_opens_the_store_anew(cache: CompletionCache) -> None:
     child = fork.Process(target=hit_and_put, args=(cache, answers))
     with cache._store.use():  # the child must not wait for a lock that nobody there can free
         child.start()
-    assert answers.get(timeout=30) == (True, 1)
+    assert answers.get(timeout=240) == (True, 1)
     child.join(30)
     assert cache.get(REQUEST.model_copy(update={"model": "child"})) is not None
 

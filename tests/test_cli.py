@@ -35,7 +35,7 @@ BROWSER = """if True:
 def run(*command: str, path: Path = ROOT) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(path), str(ROOT)])}
     given = [sys.executable, *command]
-    return subprocess.run(given, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(given, env=environment, capture_output=True, text=True, timeout=240)
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_serve_says_where_it_is_and_ctrl_c_ends_it_with_its_kernels(tmp_path: Pa
         behind = psutil.Process(app.pid).nice() + NICER
         app.until(lambda: all(kernel.nice() == behind for kernel in kernels))
         assert app.stop(signal.SIGINT) == 0
-        _, alive = psutil.wait_procs(kernels, timeout=30)
+        _, alive = psutil.wait_procs(kernels, timeout=240)
     assert alive == []
     assert "Traceback" not in app.log
 

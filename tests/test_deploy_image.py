@@ -90,7 +90,7 @@ class Contained(AppServer):
         if self._process.poll() is None:
             for first in psutil.Process(self.pid).children():
                 first.send_signal(sign)
-        return self._process.wait(timeout=60)
+        return self._process.wait(timeout=240)
 
 
 @pytest.fixture(scope="module")

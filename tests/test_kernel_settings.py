@@ -217,7 +217,7 @@ def test_an_idle_kernel_loads_the_heavy_parts_without_a_cell(home: Path):
     with Kernel(home, CHAT_MAGICS_WARM_UP="1", CHAT_MAGICS_BASE_URL="demo") as kernel:
         # history.db is opened at last, so that no cell need ask and disturb the idle kernel.
         assert kernel.run(f"%load_ext chat_magics\n{LOADED}").result == "[]"
-        until((home / "history.db").exists, timeout=60)
+        until((home / "history.db").exists, timeout=240)
         loaded = kernel.run(LOADED).result
         assert loaded == str(sorted({*HEAVY} - {"genai_prices"}))  # after the first text
         ran = kernel.run("%chat Hello")
@@ -233,7 +233,7 @@ def test_a_warm_up_without_a_key_disturbs_nobody(home: Path):
             "end = lambda: (warm.join(), open('warm', 'w').close())\n"
             "threading.Thread(target=end).start()"
         )
-        until((home / "warm").exists, timeout=60)
+        until((home / "warm").exists, timeout=240)
         ran = kernel.run("%chat Hello")
         assert re.fullmatch(r"UsageError: no key: [^\n]+\n", ran.stderr)
         assert ran.stdout == ""

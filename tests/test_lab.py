@@ -52,7 +52,7 @@ def test_a_cell_streams_its_reply_and_the_quiet_line(lab: Lab, model: ChatServer
         sheet.run(1)
         assert "A left join keeps" in sheet.output(1)
         assert "test-model · 10 →" in sheet.output(1)
-        sheet.page.wait_for_selector("mjx-container", timeout=20_000, state="attached")
+        sheet.page.wait_for_selector("mjx-container", timeout=240_000, state="attached")
         assert sheet.page.locator(".chat-magics pre .pg-nb").inner_text() == "print"
         _calm(sheet)
 
@@ -136,7 +136,7 @@ def test_on_a_phone_the_page_does_not_scroll_sideways(lab: Lab, model: ChatServe
     with opened(lab, "phone.ipynb", width=390, alone=True) as sheet:
         sheet.run(0)
         sheet.run(1)
-        sheet.page.wait_for_selector("p mjx-container", timeout=20_000, state="attached")
+        sheet.page.wait_for_selector("p mjx-container", timeout=240_000, state="attached")
         assert sheet.page.eval_on_selector_all(SHEET, WIDER) == []
         for scrolls in (".chat-magics table", ".chat-magics pre", "div.chat-magics-math"):
             assert sheet.page.eval_on_selector_all(scrolls, WIDER) != []
@@ -151,7 +151,9 @@ def test_a_frame_is_read_from_the_left_and_its_prices_are_no_formulas(
     with opened(lab, "frame.ipynb") as sheet:
         for number in range(3):
             sheet.run(number)
-        sheet.page.wait_for_selector(".chat-magics mjx-container", timeout=20_000, state="attached")
+        sheet.page.wait_for_selector(
+            ".chat-magics mjx-container", timeout=240_000, state="attached"
+        )
         cell = sheet.page.locator(".chat-magics-frame tbody td").nth(1)
         assert cell.inner_text() == "$5 and then $6"
         assert cell.evaluate("e => getComputedStyle(e).textAlign") == "left"

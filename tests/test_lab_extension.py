@@ -81,7 +81,7 @@ def _command(page: Page) -> None:
 
 def _docked(page: Page) -> Locator:
     dock = page.locator(DOCK)
-    dock.locator(".stand-in").wait_for(timeout=30_000)
+    dock.locator(".stand-in").wait_for(timeout=240_000)
     return dock
 
 
@@ -232,7 +232,7 @@ def test_notebook_7_has_the_dock_and_takes_code(lab: Lab) -> None:
     lab.write("seven.ipynb", "1")
     with opened(lab, "seven.ipynb") as sheet:
         sheet.page.goto(f"{lab.url}/notebooks/seven.ipynb")
-        sheet.page.wait_for_selector(IDLE, timeout=60_000)
+        sheet.page.wait_for_selector(IDLE, timeout=240_000)
         sheet.errors.clear()  # Notebook 7 itself has some while it loads
         _command(sheet.page)
         dock = _docked(sheet.page)

@@ -267,7 +267,7 @@ def test_loading_the_extension_imports_the_standard_library_and_ourselves_only()
         text=True,
         cwd=ROOT.parent,
         check=True,
-        timeout=60,
+        timeout=240,
     ).stdout.split()
     allowed = {PACKAGE, "IPython", "traitlets", *sys.stdlib_module_names}
     assert [name for name in loaded if name.split(".")[0] not in allowed] == []

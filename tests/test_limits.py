@@ -190,7 +190,7 @@ def test_a_forked_child_shares_the_limit(tmp_path: Path) -> None:
     child = fork.Process(target=count_in_child, args=(limiter, answers))
     with limiter._shared.use():  # the child must not wait for a lock that nobody there can free
         child.start()
-    assert answers.get(timeout=30) == 8
+    assert answers.get(timeout=240) == 8
     child.join(30)
     assert admitted(limiter) == 0
 

@@ -196,7 +196,7 @@ def test_what_a_killed_process_submitted_is_taken_up_by_another(
 ) -> None:
     batches.polls = 10**9
     process = start_python(KILLED, server.url)
-    server.until(lambda: any(batch["seen"] for batch in batches.batches.values()), 60)
+    server.until(lambda: any(batch["seen"] for batch in batches.batches.values()))
     process.kill()
     process.wait()
     batches.polls = 0

@@ -62,7 +62,7 @@ def _findings(panel: Panel) -> list[str]:
         panel.open(drawer)
         expect(panel.drawer).to_be_visible()
         if drawer == "Analytics":
-            expect(panel.drawer.locator("img")).to_be_visible(timeout=60_000)
+            expect(panel.drawer.locator("img")).to_be_visible(timeout=240_000)
         found += [json.dumps([drawer, *each]) for each in panel.page.evaluate(run)]
     panel.open(DRAWERS[-1])
     return found

@@ -152,7 +152,7 @@ def test_analytics_follow_the_conversation(panel: Panel) -> None:
     messages = figures.filter(has_text="Total messages").locator("dd")
     expect(messages).to_have_text("2")
     expect(panel.drawer).to_contain_text("Last reply: 5 words")
-    expect(panel.drawer.locator("img")).to_be_visible(timeout=30_000)
+    expect(panel.drawer.locator("img")).to_be_visible(timeout=240_000)
     panel.asked("Count me again")
     expect(messages).to_have_text("4")
     panel.press("All conversations")

@@ -110,7 +110,7 @@ def _answered(visit: Visit) -> None:
         "id => heard.some((m) => m.parent_header.msg_id === id && m.content.execution_state"
         " === 'idle')",
         arg=asked,
-        timeout=15_000,
+        timeout=240_000,
     )
 
 

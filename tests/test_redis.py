@@ -172,7 +172,7 @@ def test_redis_is_imported_where_it_is_used_and_no_sooner(redis: RedisServer) ->
         assert "redis" not in sys.modules
         session.close()
     """
-    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, check=True, timeout=60)
+    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, check=True, timeout=240)
 
 
 # The cache

@@ -272,7 +272,7 @@ def test_worker_processes_and_another_run_keep_the_requests_a_minute_together(
     ):
         of_workers = run_rows(here, frame(30, "here"), workers)
         of_another = run_rows(there, frame(30, "there"))
-        server.until(lambda: len(server.posts) == 12, 60)
+        server.until(lambda: len(server.posts) == 12)
         of_workers.join(2)
         assert of_workers.is_alive(), "it waits for the next minute"
         assert len(server.posts) == 12
@@ -296,7 +296,7 @@ def test_runs_of_several_machines_keep_the_tokens_a_minute_together(
         rows_session(server, home=tmp_path / "b", **limits) as there,
     ):
         runs = [run_rows(here, frame(90, "here")), run_rows(there, frame(90, "there"))]
-        server.until(lambda: len(server.posts) >= 45, 60)
+        server.until(lambda: len(server.posts) >= 45)
         runs[0].join(5)
         sent = len(server.posts)
         here.close()

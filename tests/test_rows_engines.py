@@ -105,7 +105,7 @@ def test_what_a_killed_worker_had_is_asked_by_another(server, cluster):
     server.default = answering(lambda text: Reply(text, delay_before_first=0.02))
     with rows_session(server) as session:
         thread, done = run_in_thread(session, cluster.url)
-        server.until(lambda: len(server.posts) >= 16, 30)
+        server.until(lambda: len(server.posts) >= 16)
         cluster.kill(1)
         thread.join(120)
         assert set(done[0]["status"]) == {"complete"}
@@ -116,7 +116,7 @@ def test_when_the_scheduler_is_killed_the_rest_is_asked_later(server, cluster):
     server.default = answering(lambda text: Hang() if int(text[4:]) >= 30 else Reply(text))
     with rows_session(server) as session:
         thread, done = run_in_thread(session, cluster.url)
-        server.until(lambda: server.held >= 8, 30)
+        server.until(lambda: server.held >= 8)
         cluster.kill(0)
         thread.join(120)
         assert not thread.is_alive()
@@ -141,7 +141,7 @@ ask(frame(60), PROMPT, session=session, progress=False, concurrency=8, engine=sy
 def test_when_the_client_is_killed_only_what_was_under_way_is_asked_again(server, cluster):
     server.default = answering(lambda text: Reply(text, delay_before_first=0.02))
     process = start_python(CLIENT.replace("sys.argv[2]", repr(cluster.url)), server.url)
-    server.until(lambda: len(server.posts) >= 24, 60)
+    server.until(lambda: len(server.posts) >= 24)
     process.kill()
     process.wait()
     with rows_session(server) as session:

@@ -156,7 +156,7 @@ ask(frame(200), PROMPT, session=session, progress=False, concurrency=4)
 def test_a_kill_asks_again_only_what_was_in_flight_or_in_an_open_group(server, after):
     server.default = answering(lambda text: Reply(text, delay_before_first=0.01))
     process = start_python(KILLED, server.url)
-    server.until(lambda: len(server.posts) >= after, 60)
+    server.until(lambda: len(server.posts) >= after)
     process.kill()
     process.wait()
     before = len(server.posts)

@@ -23,7 +23,7 @@ def serve(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
     """`chat-magics serve` with something that stops it at once."""
     command = [sys.executable, "-m", "chat_magics", "serve", *arguments]
     given = {**os.environ, "PYTHONPATH": str(ROOT), "CHAT_MAGICS_BASE_URL": "demo", **environment}
-    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=240)
 
 
 def refusal(**given: Any) -> str:

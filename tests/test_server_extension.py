@@ -60,7 +60,7 @@ class Client:
         """Status, headers and body."""
         data = None if form is None else urlencode(form).encode()
         try:
-            with self._opener.open(f"{self._url}/{path}", data, timeout=60) as answer:
+            with self._opener.open(f"{self._url}/{path}", data, timeout=240) as answer:
                 return answer.status, answer.headers, answer.read().decode()
         except HTTPError as refused:
             return refused.code, refused.headers, refused.read().decode()
@@ -89,7 +89,7 @@ def client(lab: Lab) -> Client:
     return Client(lab)
 
 
-def until(condition: Callable[[], bool], timeout: float = 90.0) -> None:
+def until(condition: Callable[[], bool], timeout: float = 240.0) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline
@@ -98,7 +98,7 @@ def until(condition: Callable[[], bool], timeout: float = 90.0) -> None:
 
 def test_the_installation_enables_it() -> None:
     command = [sys.executable, "-m", "jupyter_server.extension.serverextension", "list"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     listed = re.sub(r"\x1b\[\d*m", "", done.stdout + done.stderr)
     assert re.search(r"chat_magics\.server\s+enabled", listed)
     assert re.search(r"chat_magics\.server\s+OK", listed)

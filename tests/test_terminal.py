@@ -30,7 +30,7 @@ def terminal(server: ChatServer) -> Iterator[pexpect.spawn]:
     }
     arguments = ["-m", "IPython", "--simple-prompt", "--no-banner", "--colors=NoColor"]
     child = pexpect.spawn(
-        sys.executable, arguments, env=environment, encoding="utf-8", timeout=30, echo=False
+        sys.executable, arguments, env=environment, encoding="utf-8", timeout=240, echo=False
     )
     child.expect_exact("In [1]: ")
     child.sendline("%load_ext chat_magics")

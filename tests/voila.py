@@ -81,7 +81,7 @@ class Voila(Closing):
     def close(self) -> None:
         """Ends it, and its kernels."""
         os.killpg(self._process.pid, signal.SIGTERM)
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=240)
         self._log.close()
 
     @property
@@ -130,7 +130,7 @@ class Visit:
         row = rows.nth(rows.count())
         self.box.fill(prompt)
         self.box.press("Enter")
-        expect(row).to_have_attribute("data-state", until, timeout=60_000)
+        expect(row).to_have_attribute("data-state", until, timeout=240_000)
         return row
 
     def evaluate(self, script: str, argument: Any = None) -> Any:
@@ -156,7 +156,7 @@ def visited(voila: Voila, *, width: int = 1180, height: int = 900) -> Iterator[V
         page.on("request", lambda r: None if _known(r.url) else visit.outside.append(r.url))
         page.on("websocket", lambda socket: visit.sockets.append(socket.url))
         page.goto(voila.url)
-        visit.box.wait_for(timeout=60_000)
+        visit.box.wait_for(timeout=240_000)
         visit.errors[:] = [error for error in visit.errors if error != REFUSED]
         yield visit
         browser.close()
