@@ -107,7 +107,8 @@ def test_the_help_of_serve_names_its_options() -> None:
 def test_each_option_of_serve_is_a_setting() -> None:
     done = run("-m", "chat_magics", "serve", "--help")
     options = {word[2:].replace("-", "_") for word in done.stdout.split() if word[:2] == "--"}
-    assert options - {"help", "model", "demo", "open_browser"} <= ServeSettings.model_fields.keys()
+    settings = {option.removesuffix("_file") for option in options}
+    assert settings - {"help", "model", "demo", "open_browser"} <= ServeSettings.model_fields.keys()
 
 
 def test_ctrl_c_while_its_first_kernels_start_ends_it_without_a_word(tmp_path: Path) -> None:

@@ -166,6 +166,7 @@ _SAMPLES = {
     "transport": "httpx",
     "keyring": "false",
     "cache": "false",
+    "limits": "redis://localhost:6379/0",
     "log_content": "false",
     "traces": "false",
     "warm_up": "false",

@@ -17,7 +17,7 @@ from chat_magics.errors import ChatError, ConfigError, InvalidRequest, NotFound,
 from chat_magics.history import AttachmentInfo, History, move
 from tests.history_samples import ask, begun, intact, start_python
 from tests.postgres import INSTALL, PostgresServer, programs
-from tests.test_history_layout import OLD
+from tests.test_history_layout import of_layout
 
 TALKS = 12
 
@@ -240,7 +240,7 @@ def test_a_second_one_at_the_same_time_is_refused(source: Path, tmp_path: Path) 
 def test_one_of_an_older_layout_arrives_in_that_of_today(tmp_path: Path) -> None:
     old = tmp_path / "old.db"
     with closing(sqlite3.connect(old)) as database:
-        database.executescript("PRAGMA user_version = 1;" + OLD)
+        database.executescript("PRAGMA user_version = 1;" + of_layout(1))
     place = tmp_path / "new.db"
     rows = move(str(old), str(place)).rows
     assert rows["exchanges"] > 0

@@ -23,7 +23,7 @@ def test_a_session_that_nobody_has_any_more_ends_its_threads() -> None:
     chat: Conversation | None = Conversation(base_url="demo", max_tokens=3)
     assert chat is not None
     assert chat.ask("Hello").text
-    assert set(threading.enumerate()) > before
+    assert set(threading.enumerate()) - before
     chat = None
 
     def gone() -> bool:

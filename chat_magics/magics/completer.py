@@ -207,7 +207,7 @@ def _values(magics: ChatMagics, name: str) -> list[str]:
     if field is None:
         return []
     values: Sequence[str] = ()
-    if field.annotation is bool:
+    if bool in (field.annotation, *get_args(field.annotation)):
         values = ("true", "false")
     elif get_origin(field.annotation) is Literal:
         values = get_args(field.annotation)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from ipywidgets import VBox
 
 from chat_magics import ChatError
-from chat_magics.display import current_shell
 from chat_magics.errors import StoreAway
 
 from .bar import Bar
@@ -90,6 +89,8 @@ class Front(VBox):
         again.start()
 
     def _wake_again(self) -> None:
+        from chat_magics.display import current_shell  # which brings pydantic
+
         send_without_parent(current_shell())
         with suppress(ChatError):
             self.wake()
