@@ -166,6 +166,7 @@ _SAMPLES = {
     "transport": "httpx",
     "keyring": "false",
     "cache": "false",
+    "limits": "redis://localhost",
     "log_content": "false",
     "warm_up": "false",
 }

@@ -21,6 +21,9 @@ Leave = Callable[[], None]
 _LOOK_AGAIN = 0.25
 """Seconds until a place is asked for again; nothing tells when another kernel gives one up."""
 
+_ROWS_LOOK_AGAIN = 2.0
+"""Seconds until rows that wait for tokens are tried again."""
+
 _PARTS = 1_000
 """Of a minute's tokens: Redis keeps the time of each that is counted."""
 
@@ -93,7 +96,8 @@ class Admission:
         if wait:
             raise RateLimitReached(
                 f"{limit} tokens a minute are reached (tokens_per_minute): again in {wait:.0f} s",
-                retry_after=wait,
+                # Sooner than Redis says: rows under way may take less than was thought.
+                retry_after=min(wait, _ROWS_LOOK_AGAIN),
             )
         return max(0, taken) * limit / parts
 

@@ -19,6 +19,7 @@ from ..display import current_shell
 from ..errors import ChatError, ConfigError
 from ..history import History
 from ..limits import Budget, RateLimiter
+from ..redis_link import link_to
 from ..telemetry import ErrorReport
 from .ask import api_options
 from .listing import Listing
@@ -290,6 +291,8 @@ class Session(Telling, Spender):
         """Loads and opens what the first question needs."""
         self.refresh()
         self.client.prepare()
+        for url in filter(None, (self.config.cache_url, self.config.limits)):
+            link_to(url).client()
         self.store_now(lambda history: history.durable)
 
     def close(self) -> None:
