@@ -76,7 +76,7 @@ def test_a_setting_is_set_used_and_reset(kernel: Kernel, server: ChatServer):
         ("base_url nowhere", "base_url: must be like https://host/v1, or demo"),
         ("api gpt", "api"),
         ("modle x", "there is no setting 'modle'; %chat_config lists them"),
-        ("cache maybe", "cache: must be true, false, or the address of a Redis such as redis://HOST:6379/0"),
+        ("cache maybe", "cache: must be true, false, or the address of a Redis"),
         ("max_tokens 1.5", "max_tokens: must be a whole number, not 1.5 (longest reply, in"),
         ("options 3", "options: must be a dict, not 3 (further options of the API)"),
         ("fallback_models a,,b", "fallback_models: must name one model at least, and hold no"),
