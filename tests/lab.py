@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,13 +15,12 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Page, expect
 from typing_extensions import Self
 
 from tests.chromium import PATIENCE, chromium, patient
 from tests.closing import Closing
+from tests.notebook_server import program, write_notebook
 
 HERE = re.compile(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:")
 IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
@@ -55,7 +53,7 @@ class Lab(Closing):
         settings = self._home / ".jupyter/lab/user-settings/@jupyterlab/apputils-extension"
         settings.mkdir(parents=True)
         (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+        command = [*program("jupyterlab"), "--no-browser", "--allow-root"]
         command += [
             f"--port={self._port}",
             "--ServerApp.port_retries=0",
@@ -99,10 +97,7 @@ class Lab(Closing):
 
     def write(self, name: str, *cells: str) -> None:
         """Puts a notebook with these code cells into the folder."""
-        sources = [new_code_cell(source, id=f"cell-{n}") for n, source in enumerate(cells)]
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        notebook = new_notebook(cells=sources, metadata={"kernelspec": kernel})
-        nbformat.write(notebook, self.folder / name)
+        write_notebook(self.folder / name, *cells)
 
     def read(self, name: str) -> str:
         """The notebook's file, as text."""

@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,14 +15,13 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Locator, Page, expect
 from typing_extensions import Self
 
 from tests.chromium import chromium, patient
 from tests.closing import Closing
 from tests.lab import HERE
+from tests.notebook_server import program, write_notebook
 
 EXTENSIONS = (
     "anywidget",
@@ -61,10 +59,8 @@ class Voila(Closing):
         }
 
     def __enter__(self) -> Self:
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        notebook = new_notebook(cells=[new_code_cell(self._cell)], metadata={"kernelspec": kernel})
-        nbformat.write(notebook, self.folder / "panel.ipynb")
-        command = [sys.executable, "-m", "voila", str(self.folder / "panel.ipynb"), "--no-browser"]
+        write_notebook(self.folder / "panel.ipynb", self._cell)
+        command = [*program("voila"), str(self.folder / "panel.ipynb"), "--no-browser"]
         command += [f"--port={self._port}", "--Voila.port_retries=0"]
         command += [f"--VoilaConfiguration.extension_allowlist={list(EXTENSIONS)!r}"]
         self._log = (self.folder / "voila.log").open("w")

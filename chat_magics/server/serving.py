@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, cast
 
 from ..attachments import ACCEPTED
 from ..client import ChatClient
@@ -35,7 +38,8 @@ def serve(settings: ServeSettings, on_ready: Callable[[str], None] | None = None
     for package in ("voila", "prometheus_client"):
         if find_spec(package) is None:
             raise ChatError(f"{package} is not installed: pip install 'chat-magics[app]'")
-    from .application import ChatVoila, notebook_path, voila_config
+    with _without_iris():
+        from .application import ChatVoila, notebook_path, voila_config
 
     chat = _for_kernels(settings)
     logger = _log_into(chat.home)
@@ -53,6 +57,23 @@ def serve(settings: ServeSettings, on_ready: Callable[[str], None] | None = None
         app.on_ready = on_ready
     app.initialize([])
     app.start()
+
+
+@contextmanager
+def _without_iris() -> Iterator[None]:
+    """Has jsonschema, which Jupyter's events need, load without its check of the format `iri`.
+
+    Its grammar is compiled at import, for seconds, and no event of Jupyter has an IRI.
+    """
+    grammar = "rfc3987_syntax"
+    if grammar in sys.modules:
+        yield
+        return
+    sys.modules[grammar] = cast(Any, None)  # as if it were not installed
+    try:
+        yield
+    finally:
+        del sys.modules[grammar]
 
 
 def _for_kernels(settings: ServeSettings) -> ChatConfig:
