@@ -13,7 +13,7 @@ import pytest
 from chat_magics.errors import InvalidRequest, StoreError
 from chat_magics.history import History
 from chat_magics.history.faults import FileUnusable
-from chat_magics.history.schema import LAYOUT, Layout
+from chat_magics.history.layout import LAYOUT, Layout
 from chat_magics.history.store import open_file
 from tests.history_samples import ask, begun, intact, make, start_python
 

@@ -13,8 +13,8 @@ import pytest
 from chat_magics.errors import StoreError
 from chat_magics.history import History, conversations, search, search_index
 from chat_magics.history.filters import Filter
+from chat_magics.history.layout import LAYOUT, version_of
 from chat_magics.history.salvage import rescue
-from chat_magics.history.schema import LAYOUT, version_of
 from chat_magics.history.search_query import read_query
 from chat_magics.history.store import open_file, open_memory, open_server
 from tests.history_samples import ask, begun, intact, start_python

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from chat_magics.errors import InvalidRequest, NotFound, StoreError
 from chat_magics.history import History, Spent
 from chat_magics.history.engines import server_engine
-from chat_magics.history.schema import LAYOUT, Layout, prepare
+from chat_magics.history.layout import LAYOUT, Layout, prepare
 from chat_magics.history.store import open_server
 from chat_magics.messages import Usage
 from tests.history_samples import ask, begun, start_python

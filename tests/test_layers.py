@@ -38,6 +38,7 @@ ORDER = [
     "limits_sqlite",
     "limits_redis",
     "limits",
+    "budget",
     "answering",
     "answering_redis",
     "stream",

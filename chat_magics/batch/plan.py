@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..budget import Spending
 from ..errors import BudgetReached
-from ..limits import Spending
 from ..messages import Usage
 from ..pricing import estimate_tokens, format_cost
 from .purse import Rates

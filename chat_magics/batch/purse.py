@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from ..budget import Budget, Spending
 from ..errors import BudgetReached, InvalidRequest
-from ..limits import Budget, Spending
 from ..messages import Usage
 from ..pricing import format_cost, price
 

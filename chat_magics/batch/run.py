@@ -7,11 +7,11 @@ from concurrent.futures import CancelledError, Future, wait
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from ..budget import Spending
 from ..conversation.spending import spent
 from ..errors import ChatError
 from ..history import Exchange, RowEnded, new_id
 from ..interpreter import heap_at_rest, short_turns
-from ..limits import Spending
 from ..pricing import estimate_tokens
 from .asker import Answer, Asker, Job
 from .engines import opened

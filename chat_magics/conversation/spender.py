@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..limits import Budget, Spending
+from ..budget import Budget, Spending
 from ..messages import ChatRequest
 from .spending import Plan, expected, spending, spent
 

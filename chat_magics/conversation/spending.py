@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from ..budget import Budget, Spending
 from ..config import ChatConfig, Sourced
 from ..history import History
-from ..limits import Budget, Spending
 from ..messages import ChatRequest, Usage
 
 __all__ = ["Plan", "budget_of", "expected", "spending", "spent"]

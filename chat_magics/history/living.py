@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chat_magics.history import under_way
+from chat_magics.history.layout import version_of
 from chat_magics.history.resilient import ResilientStore
-from chat_magics.history.schema import version_of
 
 __all__ = ["Living"]
 

@@ -29,18 +29,17 @@ from chat_magics.history.columns import Prose
 from chat_magics.history.copying import TABLES
 from chat_magics.history.engines import file_engine, read_only_engine, server_engine
 from chat_magics.history.faults import FileUnusable, translated
-from chat_magics.history.process import ProcessMark, this_process
-from chat_magics.history.resilient import file_of
-from chat_magics.history.schema import (
+from chat_magics.history.layout import (
     LAYOUT,
     MOVING,
-    conversations,
-    exchanges,
     prepare,
     refuse_newer,
     stamp,
     version_of,
 )
+from chat_magics.history.process import ProcessMark, this_process
+from chat_magics.history.resilient import file_of
+from chat_magics.history.schema import conversations, exchanges
 from chat_magics.history.store import Store, lock_of
 
 __all__ = ["Source", "Target"]

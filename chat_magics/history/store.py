@@ -24,7 +24,7 @@ from chat_magics.history.engines import (
     server_engine,
 )
 from chat_magics.history.faults import FileUnusable, translated
-from chat_magics.history.schema import LAYOUT, Layout, prepare, version_of
+from chat_magics.history.layout import LAYOUT, Layout, prepare, version_of
 
 __all__ = ["Store", "lock_of", "open_file", "open_memory", "open_server"]
 
