@@ -12,9 +12,22 @@ from hypothesis import settings
 from tests.chat_server import ChatServer
 from tests.lab_fixtures import browser, lab, model
 from tests.place_fixtures import history, place, postgres
+from tests.redis_fixtures import redis, unhurried
 from tests.shell import Shell
 
-__all__ = ["browser", "history", "home", "lab", "model", "place", "postgres", "server", "shell"]
+__all__ = [
+    "browser",
+    "history",
+    "home",
+    "lab",
+    "model",
+    "place",
+    "postgres",
+    "redis",
+    "server",
+    "shell",
+    "unhurried",
+]
 
 settings.register_profile("untimed", deadline=None)  # a slow machine is no failure
 settings.load_profile("untimed")

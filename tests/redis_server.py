@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -18,11 +19,34 @@ import pytest
 
 from tests.closing import Closing
 
-__all__ = ["HIDDEN", "INSTALL", "NEEDS_REDIS", "RedisServer", "Trickle", "clock", "installed"]
+__all__ = [
+    "HIDDEN",
+    "INSTALL",
+    "NEEDS_REDIS",
+    "UNHURRIED",
+    "UNHURRIED_PROGRAM",
+    "RedisServer",
+    "Trickle",
+    "clock",
+    "installed",
+]
 
 INSTALL = "needs Redis, and a clock to set: apt-get install redis-server faketime"
 
 HIDDEN = "a-password-to-hide"
+
+UNHURRIED = (
+    "import chat_magics.redis_link as link;"
+    "link._SOCKET_SECONDS = link._CALL_SECONDS = link._REQUEST_SECONDS = 20.0"
+)
+"""For a process to which a machine that is busy for 0.2 s is no fault of Redis."""
+
+UNHURRIED_PROGRAM = (
+    sys.executable,
+    "-c",
+    f"{UNHURRIED}; import sys; from chat_magics.cli import main; sys.exit(main())",
+)
+"""`chat-magics`, likewise."""
 
 
 def _faketime() -> Path | None:

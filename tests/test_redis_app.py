@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -18,19 +17,12 @@ from chat_magics.limits import RateLimiter
 from tests.app_people import Person, failure, log_records
 from tests.app_server import AppServer
 from tests.chat_server import ChatServer, Reply
-from tests.redis_server import HIDDEN, NEEDS_REDIS, RedisServer, clock
+from tests.redis_server import HIDDEN, NEEDS_REDIS, UNHURRIED_PROGRAM, RedisServer, clock
 from tests.talks import CANARY
 
 pytestmark = list(NEEDS_REDIS)
 
 LIMIT = 6
-
-UNHURRIED = (
-    "import sys, chat_magics.redis_link as link;"
-    "link._SOCKET_SECONDS = link._CALL_SECONDS = link._REQUEST_SECONDS = 20.0;"
-    "from chat_magics.cli import main; sys.exit(main())"
-)
-"""`chat-magics` for which a machine that is busy for 0.2 s is no fault of Redis."""
 
 
 class Replicas(NamedTuple):
@@ -67,7 +59,7 @@ def settings(redis: RedisServer, model: ChatServer) -> dict[str, str]:
 def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
     """Three servers whose clocks are apart."""
     folder = tmp_path_factory.mktemp("three")
-    program = (sys.executable, "-c", UNHURRIED)
+    program = UNHURRIED_PROGRAM
     with ExitStack() as ending:
         redis = ending.enter_context(RedisServer())
         model = ending.enter_context(ChatServer())

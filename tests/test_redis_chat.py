@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from chat_magics import Conversation, Session, redis_link
+from chat_magics import Conversation, Session
 from chat_magics.batch import ask
 from chat_magics.config import resolve
 from chat_magics.errors import ChatError, ConfigError, RateLimitReached
@@ -28,20 +27,6 @@ from tests.shell import Shell
 pytestmark = list(NEEDS_REDIS)
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture
-def redis() -> Iterator[RedisServer]:
-    with RedisServer() as started:
-        yield started
-
-
-@pytest.fixture
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing is about faults, a machine that is busy for 0.2 s makes none."""
-    monkeypatch.setattr(redis_link, "_SOCKET_SECONDS", 20.0)
-    monkeypatch.setattr(redis_link, "_CALL_SECONDS", 20.0)
-    monkeypatch.setattr(redis_link, "_REQUEST_SECONDS", 20.0)
 
 
 def both(redis: RedisServer, **more: Any) -> dict[str, Any]:
