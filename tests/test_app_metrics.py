@@ -15,7 +15,7 @@ from chat_magics.server.metrics import MOST_MODELS, LogTail, Metrics
 from chat_magics.server.seats import Seats
 from tests.app_people import App, app_on, failure
 from tests.app_server import AppServer
-from tests.chat_server import ChatServer, Reply, Status
+from tests.chat_server import ChatServer, Hang, Reply, Status
 
 TOKEN = "token let-me-in"
 
@@ -32,13 +32,18 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         yield running
 
 
+def app_at(model: ChatServer, folder: Path) -> AppServer:
+    """An app that asks a model server once only, open to this machine."""
+    told = {"CHAT_MAGICS_BASE_URL": model.url, "CHAT_MAGICS_MAX_ATTEMPTS": "1"}
+    return AppServer(folder, "--preheated", "0", "--model", "my-model", **told)
+
+
 @pytest.fixture(scope="module")
 def lost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
-    """An app whose model server is gone, open to this machine."""
+    """An app whose model server is gone."""
     with ChatServer() as model:
-        told = {"CHAT_MAGICS_BASE_URL": model.url, "CHAT_MAGICS_MAX_ATTEMPTS": "1"}
-    arguments = ("--preheated", "0", "--model", "my-model")
-    with AppServer(tmp_path_factory.mktemp("lost"), *arguments, **told) as server:
+        pass
+    with app_at(model, tmp_path_factory.mktemp("lost")) as server:
         yield server
 
 
@@ -77,6 +82,24 @@ def test_without_the_model_server_it_is_not_ready_and_says_which_part(lost: AppS
     assert parts.pop("model server").startswith("no connection to 127.0.0.1")
     assert set(parts.values()) == {"ok"}
     assert lost.get("healthz").status == 200
+
+
+def test_a_model_server_that_hangs_or_leaves_later_is_told_and_takes_no_page_away(
+    tmp_path: Path,
+) -> None:
+    with ChatServer() as model, app_at(model, tmp_path) as server:
+
+        def state() -> str:
+            found: str = server.get("readyz").json["parts"]["model server"]
+            return found
+
+        assert state() == "ok"
+        model.models_answer = Hang()
+        server.until(lambda: state() == "ok" and model.held > 0)  # from what was found before
+        model.close()
+        server.until(lambda: state().startswith("no connection"))
+        answered = server.get("readyz")
+        assert (answered.status, answered.json["status"]) == (200, "ready")
 
 
 def test_without_the_model_server_the_configured_models_are_named(lost: AppServer) -> None:

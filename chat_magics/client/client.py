@@ -252,33 +252,38 @@ class ChatClient:
             self._adaptions.setdefault(place, Adaption(name))
         return self._adaptions[place]
 
-    async def models(self, *, fresh: bool = False) -> list[str]:
+    async def models(self, *, fresh: bool = False, owner: str | None = None) -> list[str]:
         """Names of the models that the server lists and that may be asked; asked once a server.
+
+        Args:
+            fresh: asks the server again.
+            owner: by whose rules of the policy; by default those of the settings.
 
         Raises:
             ChatError: it cannot be asked.
         """
-        config = self.config
+        config = self.config.ruled_for(owner)
         return config.allowed(await self._catalogue.listed(config, self.sources, fresh=fresh))
 
-    def known_models(self) -> list[str]:
+    def known_models(self, owner: str | None = None) -> list[str]:
         """The names known without asking: the server's where it was asked, else the fallback."""
-        return self._catalogue.known(self.config)
+        return self._catalogue.known(self.config.ruled_for(owner))
 
-    def likely_model(self) -> tuple[str, bool]:
+    def likely_model(self, owner: str | None = None) -> tuple[str, bool]:
         """The model that a prompt would go to, and whether that is a guess; asks no server."""
-        return self._catalogue.likely(self.config)
+        return self._catalogue.likely(self.config.ruled_for(owner))
 
-    async def default_model(self, emit: Emit = ignored) -> str:
+    async def default_model(self, emit: Emit = ignored, owner: str | None = None) -> str:
         """The configured model, or OpenAI's current small one, or the first the server lists.
 
         Args:
             emit: told of each wait before the server is asked again.
+            owner: by whose rules of the policy; by default those of the settings.
 
         Raises:
             ChatError: the server cannot be asked, or lists none.
         """
-        rules = _InForce(self.config, self.sources)
+        rules = _InForce(self.config.ruled_for(owner), self.sources)
         progress = Progress(emit)
         async for attempt in self._attempts(progress, rules.config):
             with attempt:

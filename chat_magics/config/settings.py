@@ -247,6 +247,16 @@ class ChatConfig(BaseSettings):
         config._policy = policy
         return config
 
+    def ruled_for(self, owner: str | None) -> ChatConfig:
+        """The same settings with the policy's rules for somebody; as they are for None.
+
+        Args:
+            owner: who asks, where a server asks for many people.
+        """
+        if self._policy is None or owner is None:
+            return self
+        return self.under(self._policy.of(owner), ())
+
     def allowed(self, models: Iterable[str]) -> list[str]:
         """Those of the models that may be asked."""
         policy = self._policy

@@ -228,7 +228,7 @@ class Conversation(Contents, AsData):
             cut=ask.cut,
             alone=ask.alone,
         )
-        likely, guessed = self.session.client.likely_model()
+        likely, guessed = self.session.client.likely_model(self.session.config.owner)
         before = [exchanges[id] for id in place.before]
         images = self.session.store_now(
             lambda h: earlier_images([each for each in before if each.answered], h)

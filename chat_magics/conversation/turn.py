@@ -138,9 +138,8 @@ class Turn:
         if self._ask.model:
             return self._ask.model, None
         try:
-            return await self._while_not_stopped(
-                self._session.client.default_model(self._on_event)
-            ), None
+            asked = self._session.client.default_model(self._on_event, self._session.config.owner)
+            return await self._while_not_stopped(asked), None
         except ChatError as error:
             return "", error
 

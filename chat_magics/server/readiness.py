@@ -13,9 +13,11 @@ from ..redis_link import link_to
 from ..telemetry import redacted
 from .people import People
 
-__all__ = ["GOES_ON_WITHOUT", "Readiness"]
+__all__ = ["Readiness"]
 
-GOES_ON_WITHOUT = ("cache", "limits")
+MODEL_SERVER = "model server"
+
+GOES_ON_WITHOUT = {"cache", "limits"}
 """Parts that a server serves without: as many would stop serving at once where they share one."""
 
 GOOD_FOR = 10.0
@@ -27,9 +29,19 @@ BAD_FOR = 2.0
 PATIENCE = 8.0
 """Seconds for one part."""
 
+AT_ONCE = 1.0
+"""Seconds that a probe waits for a new look where the last one still says something."""
+
+SAYS_NOTHING_AFTER = 30.0
+"""Seconds since the last look."""
+
 
 class Readiness:
     """Looks at store, cache, limits and model server.
+
+    The model server must have been reached once, so that a wrong URL or key is no server that is
+    ready. Later it may be away: pages, histories and exports are of use without it, a prompt says
+    what is wrong, and all servers would stop serving at once.
 
     Args:
         people: has the session of the server itself.
@@ -42,21 +54,35 @@ class Readiness:
             "store": self._store,
             "cache": self._cache,
             "limits": lambda: self._limits(limiter),
-            "model server": self._model_server,
+            MODEL_SERVER: self._model_server,
         }
         self._found: dict[str, str] = {}
-        self._until = 0.0
-        self._looking = asyncio.Lock()
+        self._goes_on_without = set(GOES_ON_WITHOUT)
+        self._looked = self._until = 0.0
+        self._looking: asyncio.Task[None] | None = None
 
-    async def parts(self) -> dict[str, str]:
-        """Each part with `ok`, or with one line about what is wrong."""
-        async with self._looking:
-            if time.monotonic() >= self._until:
-                states = await asyncio.gather(*map(_state, self._checks.values()))
-                self._found = dict(zip(self._checks, states, strict=True))
-                well = all(state == "ok" for state in states)
-                self._until = time.monotonic() + (GOOD_FOR if well else BAD_FOR)
-            return self._found
+    async def state(self) -> tuple[bool, dict[str, str]]:
+        """Whether it is ready, and each part with `ok` or one line about what is wrong.
+
+        A busy machine takes its time to look; a probe has what was found just before instead.
+        """
+        now = time.monotonic()
+        if now >= self._until:
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.ensure_future(self._look())
+            fresh = self._found and now - self._looked < SAYS_NOTHING_AFTER
+            await asyncio.wait({self._looking}, timeout=AT_ONCE if fresh else None)
+        wrong = {part for part, state in self._found.items() if state != "ok"}
+        return wrong <= self._goes_on_without, dict(self._found)
+
+    async def _look(self) -> None:
+        states = await asyncio.gather(*map(_state, self._checks.values()))
+        self._found = dict(zip(self._checks, states, strict=True))
+        if self._found[MODEL_SERVER] == "ok":
+            self._goes_on_without.add(MODEL_SERVER)
+        well = all(state == "ok" for state in states)
+        self._looked = time.monotonic()
+        self._until = self._looked + (GOOD_FOR if well else BAD_FOR)
 
     def _store(self) -> str:
         durable = self._people.common.store_now(_durable)

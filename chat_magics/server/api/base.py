@@ -7,7 +7,8 @@ import json
 import logging
 import math
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime, timedelta, timezone
 from functools import wraps
 from typing import Any, TypeVar
@@ -92,10 +93,12 @@ class ApiHandler(JupyterHandler):
         """Who asks."""
         return str(self.current_user.username)
 
-    @property
-    def session(self) -> Session:
-        """The session of who asks."""
-        return self.entrance.people.session(self.owner)
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """The session of who asks; the server goes on while it is opened."""
+        lent = self.entrance.people.session(self.owner)
+        with ExitStack() as ending:
+            yield await self.off_loop(lambda: ending.enter_context(lent))
 
     async def prepare(self) -> None:  # type: ignore[override]
         self.request_id = uuid.uuid4().hex

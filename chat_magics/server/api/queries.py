@@ -92,7 +92,8 @@ class QueryHandler(_Answering):
         query = self.read(Query)
         await self.check_address()
         with self.entrance.answering(self):
-            await self._answer(self.session, query)
+            async with self.session() as session:
+                await self._answer(session, query)
 
     async def _answer(self, session: Session, query: Query) -> None:
         self._reply = await self.off_loop(lambda: _reply(session, query))
@@ -164,7 +165,8 @@ class BatchQueryHandler(_Answering):
         if len(batch.prompts) > most:
             raise HTTPError(413, f"{len(batch.prompts)} prompts: send {most} at most (max_batch)")
         with self.entrance.answering(self):
-            await self._answer(self.session, batch)
+            async with self.session() as session:
+                await self._answer(session, batch)
 
     async def _answer(self, session: Session, batch: BatchQuery) -> None:
         answers: dict[int, BatchItem] = {}

@@ -65,8 +65,9 @@ class SessionsHandler(_Sessions):
 
     @signed_in
     async def get(self) -> None:
-        session, pages = self.session, self.pages(self.owner)
-        infos = await self.off_loop(lambda: session.store_now(lambda h: _infos(h, pages)))
+        pages = self.pages(self.owner)
+        async with self.session() as session:
+            infos = await self.off_loop(lambda: session.store_now(lambda h: _infos(h, pages)))
         self.give(SessionList(sessions=infos))
 
 
@@ -95,14 +96,15 @@ class SessionHandler(_Sessions):
 
     @signed_in
     async def get(self, id: str) -> None:
-        session, pages = self.session, self.pages(self.owner)
-        self.give(await self.off_loop(lambda: _detail(session, id, pages)))
+        pages = self.pages(self.owner)
+        async with self.session() as session:
+            self.give(await self.off_loop(lambda: _detail(session, id, pages)))
 
     @signed_in
     async def delete(self, id: str) -> None:
         """Ends the pages that show it; what was said stays in history."""
-        session = self.session
-        record = await self.off_loop(lambda: session.store_now(lambda h: h.conversation(id)))
+        async with self.session() as session:
+            record = await self.off_loop(lambda: session.store_now(lambda h: h.conversation(id)))
         for seat in self.entrance.seats:
             if seat.owner == self.owner and seat.conversation == record.id:
                 await self.entrance.seats.end(seat.kernel)
@@ -132,9 +134,9 @@ class AllSessionsHandler(_OfTheServer):
     def _info(self, seat: Any) -> SessionInfo:
         info = SessionInfo(id=seat.kernel, owner=seat.owner, created=seat.created, pages=1)
         if seat.conversation:
-            session, pages = self.entrance.people.session(seat.owner), {seat.conversation: 1}
             try:
-                detail = _detail(session, seat.conversation, pages)
+                with self.entrance.people.session(seat.owner) as session:
+                    detail = _detail(session, seat.conversation, {seat.conversation: 1})
             except NotFound:
                 return info
             kept = {"id": seat.kernel, "created": seat.created}

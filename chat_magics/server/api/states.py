@@ -11,7 +11,6 @@ from ...client import ChatClient
 from ...errors import ChatError
 from ..entrance import Entrance
 from ..metrics import CONTENT_TYPE_LATEST
-from ..readiness import GOES_ON_WITHOUT
 from .base import ApiHandler, signed_in
 from .schema import Health, Models, Readiness, as_json
 
@@ -48,10 +47,9 @@ class ReadinessHandler(Probe):
     @allow_unauthenticated
     async def get(self) -> None:
         if self.entrance.ending:  # at once: whoever sends people here is to send them elsewhere
-            parts = {"server": "is ending"}
+            ready, parts = False, {"server": "is ending"}
         else:
-            parts = await self.entrance.readiness.parts()
-        ready = all(state == "ok" or part in GOES_ON_WITHOUT for part, state in parts.items())
+            ready, parts = await self.entrance.readiness.state()
         self.set_status(200 if ready else 503)
         self.finish(as_json(Readiness(status="ready" if ready else "not ready", parts=parts)))
 
@@ -74,13 +72,13 @@ class ModelsHandler(ApiHandler):
     @signed_in
     async def get(self) -> None:
         client = self.entrance.people.client
-        models, listed = await self.off_loop(lambda: _models(client))
-        likely, _ = client.likely_model()
+        models, listed = await self.off_loop(lambda: _models(client, self.owner))
+        likely, _ = client.likely_model(self.owner)
         self.give(Models(models=models, default=likely, listed=listed))
 
 
-def _models(client: ChatClient) -> tuple[list[str], bool]:
+def _models(client: ChatClient, owner: str) -> tuple[list[str], bool]:
     try:
-        return client.loop.run(client.models()), True
+        return client.loop.run(client.models(owner=owner)), True
     except ChatError:
-        return client.known_models(), False
+        return client.known_models(owner), False
