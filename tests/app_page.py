@@ -138,8 +138,8 @@ class AppPage:
 
     def goes_on(self) -> None:
         """Presses «Go on», and waits until the page can be used again."""
-        with self.page.expect_navigation():
-            self.notice.get_by_role("button", name="Go on").click()
+        with self.page.expect_navigation(timeout=LONG):  # a kernel starts for it
+            self.notice.get_by_role("button", name="Go on").click(timeout=LONG)
         self.usable()
 
     def close(self) -> None:

@@ -89,13 +89,20 @@ class Replicas(NamedTuple):
 
 
 @contextmanager
-def replicas(folder: Path, model: ChatServer, history: str, **settings: Any) -> Iterator[Replicas]:
+def replicas(
+    folder: Path,
+    model: ChatServer,
+    history: str,
+    program: tuple[str, ...] = (sys.executable, "-m", "chat_magics"),
+    **settings: Any,
+) -> Iterator[Replicas]:
     """Three servers behind haproxy, each with a home of its own, as on three machines.
 
     Args:
         folder: for their homes.
         model: the server of the model.
         history: URL of their database.
+        program: `chat-magics`.
         settings: further ones, without `CHAT_MAGICS_`.
     """
     secret = folder / "secret"
@@ -118,7 +125,7 @@ def replicas(folder: Path, model: ChatServer, history: str, **settings: Any) -> 
             own.mkdir()
             port = ("--port", str(free_port()), "--preheated", "0")
             shared = ("--cookie-secret-file", str(secret))
-            servers.append(AppServer(own, *port, *shared, **told))
+            servers.append(AppServer(own, *port, *shared, program=program, **told))
         with ThreadPoolExecutor() as side_by_side:
             list(side_by_side.map(AppServer.start, servers))
         for server in servers:

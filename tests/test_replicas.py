@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -21,6 +22,8 @@ from tests.chat_server import ChatServer, Reply
 from tests.haproxy import INSTALL as INSTALL_HAPROXY
 from tests.haproxy import Replicas, program, replicas
 from tests.postgres import INSTALL, PostgresServer, programs
+from tests.redis_server import INSTALL as INSTALL_REDIS
+from tests.redis_server import UNHURRIED_PROGRAM, RedisServer, installed
 
 pytestmark = [
     pytest.mark.haproxy,
@@ -83,6 +86,26 @@ def test_begun_on_one_that_dies_in_mid_reply_it_goes_on_at_another(
             assert stored(url, "interrupted") == ["The beginning "]
         finally:
             first.start()
+
+
+@pytest.mark.redis
+@pytest.mark.skipif(not installed(), reason=INSTALL_REDIS)
+def test_a_limit_holds_whichever_replica_a_prompt_comes_to(
+    tmp_path: Path, model: ChatServer, postgres: PostgresServer
+) -> None:
+    with RedisServer() as redis:
+        shared = {"LIMITS": redis.url, "CACHE": redis.url, "REQUESTS_PER_MINUTE": "6"}
+        history = postgres.database(next(NAMES))
+        with replicas(tmp_path, model, history, UNHURRIED_PROGRAM, **shared) as app:
+            person = Plain(app.proxy)  # type: ignore[arg-type]  # of which it needs the URL
+            statuses, answered_by = [], set()
+            for number in range(18):
+                body = json.dumps({"prompt": f"prompt {number}"}).encode()
+                got = person.ask("POST", "/api/query", body, Content_Type="application/json")
+                statuses.append(got.status)
+                answered_by.add(person.cookies.pop("replica"))  # so the next one takes the next
+    assert answered_by == {"one", "two", "three"}
+    assert sorted(statuses) == [200] * 6 + [429] * 12
 
 
 class Person(threading.Thread):
