@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -117,3 +118,25 @@ def test_a_reply_in_a_page_ends_before_its_server_does(browser: Browser, tmp_pat
         model.release()
         expect(row).to_have_attribute("data-state", "complete")
         assert app.ended() == 0
+
+
+ENDING_SLOWLY = """if True:
+    import asyncio, sys
+    from chat_magics.cli import main
+    from chat_magics.server.seats import Seats
+    end_all = Seats.end_all
+    async def slowly(self):
+        await end_all(self)
+        await asyncio.sleep(2.5)
+    Seats.end_all = slowly
+    sys.exit(main())
+"""
+"""`chat-magics` on a machine where the end takes longer than Voilà's looks after a kernel."""
+
+
+def test_kernels_that_are_starting_when_it_ends_leave_no_traceback(tmp_path: Path) -> None:
+    program = (sys.executable, "-c", ENDING_SLOWLY)
+    told = {"CHAT_MAGICS_BASE_URL": "demo"}
+    with AppServer(tmp_path, "--preheated", "2", program=program, **told) as server:
+        assert server.stop(signal.SIGTERM) == 0
+        assert "Traceback" not in server.log

@@ -190,3 +190,17 @@ def test_a_port_that_is_taken_is_one_line() -> None:
         done = serve("--port", str(port))
     said = f"chat-magics: 127.0.0.1:{port} cannot be served: the port is taken"
     assert (done.returncode, done.stderr) == (2, f"{said}: give another by --port\n")
+
+
+def test_the_server_loads_without_a_grammar_that_takes_seconds() -> None:
+    watching = """if True:
+        import sys
+        from chat_magics.server import serving
+        class Loaded(Exception): pass
+        def stop(settings): raise Loaded
+        serving._for_kernels = stop
+        try: serving.serve(None)
+        except Loaded: print("jsonschema" in sys.modules, "lark" in sys.modules)
+    """
+    done = subprocess.run([sys.executable, "-c", watching], capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False"], done.stderr

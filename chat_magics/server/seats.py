@@ -28,6 +28,9 @@ FAREWELL_SECONDS = 3.0
 STARTING_SECONDS = 10.0
 """How long the end of the server waits for a kernel whose process is being started."""
 
+_RENDERING = "generate_content_hybrid"
+"""Of Voilà's `NotebookRenderer`: runs the cells in a preheated kernel."""
+
 
 @dataclass
 class Seat:
@@ -153,6 +156,7 @@ class Seats:
         """Ends all kernels; those that wait for a visitor have nothing to store."""
         deadline = time.monotonic() + STARTING_SECONDS
         while True:
+            await _end_rendering()
             for kernel in self._kernels.list_kernel_ids():
                 if kernel not in self._taken:
                     await ensure_async(self._kernels.shutdown_kernel(kernel, now=True))
@@ -163,6 +167,7 @@ class Seats:
                     return  # it ends by itself when its server is gone
                 await asyncio.sleep(0.1)
             else:
+                await _end_rendering()  # of one that was starting
                 return
 
     async def sweep(self) -> None:
@@ -232,6 +237,23 @@ class Claims:
             task, rendered, kernel = await self._kernels.get_rendered_notebook(**given)
             if await self._seats.lives(kernel):
                 break
+            await _give_up(task)
             await self._seats.end(kernel)
         self._seats.take(Seat(kernel, *self._person), self._page)
         return task, rendered, kernel
+
+
+async def _end_rendering() -> None:
+    """What Voilà prepares for the next visitors is given up, before its kernels die under it."""
+    await _give_up(*(task for task in asyncio.all_tasks() if _name(task) == _RENDERING))
+
+
+def _name(task: asyncio.Task[Any]) -> str:
+    return getattr(task.get_coro(), "__name__", "")
+
+
+async def _give_up(*tasks: asyncio.Task[Any]) -> None:
+    """Ends tasks whose outcome nobody wants; an error would be told in the log else."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
