@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import text
@@ -20,6 +19,7 @@ from tests.chat_server import ChatServer
 from tests.chat_server import Reply as Answer
 from tests.history_samples import begun, start_python
 from tests.postgres import INSTALL, PostgresServer, programs
+from tests.talks import until
 
 pytestmark = [
     pytest.mark.postgres,
@@ -49,13 +49,6 @@ def chat(server: ChatServer, url: str) -> Iterator[Conversation]:
     yield Conversation(session=session)
     server.release()
     session.close()
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def is_one_line(error: Exception) -> bool:

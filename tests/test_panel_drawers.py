@@ -12,6 +12,7 @@ from chat_widgets import ChatPanel
 from chat_widgets.stage import Stage
 from tests.chat_server import ChatServer, Reply
 from tests.shell import Shell
+from tests.talks import until
 from tests.test_panel_parts import Heard
 
 Opens = Callable[..., ChatPanel]
@@ -52,7 +53,7 @@ def _slow(panel: ChatPanel, server: ChatServer, prompt: str) -> None:
     server.script(Reply(["One ", "two"], stall_after=1))
     panel.ask(prompt)
     server.until(lambda: server.held == 1)
-    server.until(lambda: panel.transcript.rows[0].state == "streaming")
+    until(lambda: panel.transcript.rows[0].state == "streaming")
     panel._stage.settled()
 
 

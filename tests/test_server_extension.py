@@ -8,8 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from http.cookiejar import CookieJar
 from pathlib import Path
@@ -25,6 +24,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.lab import Lab
 from tests.panel_lab import LONG, kernel_ready, page_of
+from tests.talks import until
 
 APP = Path(__file__).parent.parent / "notebooks" / "app.ipynb"
 OUTSIDE = re.compile(r"""(?:src|href)=["'](?:https?:)?//""")
@@ -87,13 +87,6 @@ class Client:
 @pytest.fixture
 def client(lab: Lab) -> Client:
     return Client(lab)
-
-
-def until(condition: Callable[[], bool], timeout: float = 240.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_the_installation_enables_it() -> None:
