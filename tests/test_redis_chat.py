@@ -126,7 +126,7 @@ def test_who_chats_is_told_once_that_redis_is_away_and_what_that_means(
             asked(session, "five")
         assert len(server.posts) == 5, "nothing of the cache, and the limit holds"
         redis.start()
-        redis.until(lambda: link_to(redis.url).trouble is None)
+        redis.until(lambda: len(session.told) > 1)
         place = f"Redis at 127.0.0.1:{redis.port}"
         assert session.told == [
             f"{place} cannot be used: Connection refused; no reply comes from the cache and this "
