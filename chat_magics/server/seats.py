@@ -155,8 +155,8 @@ class Seats:
     async def end_all(self) -> None:
         """Ends all kernels; those that wait for a visitor have nothing to store."""
         deadline = time.monotonic() + STARTING_SECONDS
+        asyncio.get_running_loop().set_exception_handler(_tell_unless_rendering)
         while True:
-            await _end_rendering()
             for kernel in self._kernels.list_kernel_ids():
                 if kernel not in self._taken:
                     await ensure_async(self._kernels.shutdown_kernel(kernel, now=True))
@@ -167,7 +167,6 @@ class Seats:
                     return  # it ends by itself when its server is gone
                 await asyncio.sleep(0.1)
             else:
-                await _end_rendering()  # of one that was starting
                 return
 
     async def sweep(self) -> None:
@@ -237,23 +236,14 @@ class Claims:
             task, rendered, kernel = await self._kernels.get_rendered_notebook(**given)
             if await self._seats.lives(kernel):
                 break
-            await _give_up(task)
             await self._seats.end(kernel)
         self._seats.take(Seat(kernel, *self._person), self._page)
         return task, rendered, kernel
 
 
-async def _end_rendering() -> None:
-    """What Voilà prepares for the next visitors is given up, before its kernels die under it."""
-    await _give_up(*(task for task in asyncio.all_tasks() if _name(task) == _RENDERING))
-
-
-def _name(task: asyncio.Task[Any]) -> str:
-    return getattr(task.get_coro(), "__name__", "")
-
-
-async def _give_up(*tasks: asyncio.Task[Any]) -> None:
-    """Ends tasks whose outcome nobody wants; an error would be told in the log else."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+def _tell_unless_rendering(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What Voilà prepares for the next visitors fails as its kernels end: no news for the log."""
+    task = context.get("future")
+    coroutine = task.get_coro() if isinstance(task, asyncio.Task) else None
+    if getattr(coroutine, "__name__", "") != _RENDERING:
+        loop.default_exception_handler(context)
