@@ -321,3 +321,38 @@ def test_who_does_not_trace_loads_nothing_of_it(package: str) -> None:
         [sys.executable, "-c", WITHOUT, package], capture_output=True, text=True, timeout=60
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+LOADING = """
+import sys, threading
+from importlib.machinery import PathFinder
+from chat_magics.tracing import follow
+
+begun, go_on = threading.Event(), threading.Event()
+
+class Slowly:
+    def find_spec(name, path, target=None):
+        if name != "opentelemetry.trace":
+            return None
+        spec = PathFinder.find_spec(name, path)
+        load = spec.loader.exec_module
+        def slowly(module):
+            begun.set()
+            go_on.wait()
+            load(module)
+        spec.loader.exec_module = slowly
+        return spec
+
+sys.meta_path.insert(0, Slowly)
+loading = threading.Thread(target=__import__, args=("opentelemetry.trace",))
+loading.start()
+begun.wait()
+threading.Timer(0.1, go_on.set).start()
+follow({})
+loading.join()
+"""
+
+
+def test_a_package_that_another_thread_is_loading_is_waited_for() -> None:
+    done = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

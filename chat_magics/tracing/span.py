@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -188,7 +189,7 @@ def exchange_span(base_url: str, model: str | None, api: str) -> Iterator[Exchan
         ...     span is None or isinstance(span, ExchangeSpan)
         True
     """
-    trace: Any = sys.modules.get(_API)
+    trace = _loaded_api()
     if trace is None:
         yield None
         return
@@ -223,12 +224,20 @@ def follow(headers: Mapping[str, str]) -> None:
     Example:
         >>> follow({"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
     """
-    trace: Any = sys.modules.get(_API)
+    trace = _loaded_api()
     if trace is None or trace.get_current_span().get_span_context().is_valid:
         return
     from opentelemetry import context, propagate
 
     context.attach(propagate.extract(headers))
+
+
+def _loaded_api() -> Any:
+    """The API where something else has loaded it, and None where nothing has.
+
+    One that another thread is loading at this moment is waited for.
+    """
+    return import_module(_API) if _API in sys.modules else None
 
 
 def _at_first(base_url: str, model: str | None, api: str) -> dict[str, str | int]:
