@@ -248,15 +248,10 @@ class Batches:
         config = self._config
         policy = RetryPolicy(config.max_attempts, config.max_retry_seconds, config.max_wait)
 
-        def announce(state: Any) -> None:
-            wait = state.next_action.sleep if state.next_action else None
-            reason = str(state.outcome.exception())
-            emit(Waiting(reason, wait, state.attempt_number + 1, config.max_attempts))
+        def announce(error: ChatError, wait: float, attempt: int) -> None:
+            emit(Waiting(str(error), wait, attempt, config.max_attempts))
 
-        async for attempt in policy.retrying(before_sleep=announce):
-            with attempt:
-                return await asking(self._api())
-        raise AssertionError("tenacity either returns or raises")
+        return await policy.asked(lambda: asking(self._api()), announce)
 
     def _tell(self, told: Answered | ChatError) -> ChatError:
         from .transport import HTTP  # imports openai

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..checks import check_options, check_text
 from ..config import ChatConfig, Sourced, key_to_send
@@ -35,13 +36,13 @@ from .sending import Sending
 from .servers import Servers
 
 if TYPE_CHECKING:
-    from tenacity import AsyncRetrying, RetryCallState
-
     from ..cache import CompletionCache
     from .admission import Admission
     from .batches import Batches
 
 __all__ = ["ChatClient"]
+
+T = TypeVar("T")
 
 
 class _InForce(NamedTuple):
@@ -189,10 +190,14 @@ class ChatClient:
     async def _retried(
         self, request: ChatRequest, progress: Progress, sending: Sending, rules: _InForce
     ) -> Completion:
+        but = () if sending.waits_for_limits else (RateLimited,)
         try:
-            async for attempt in self._attempts(progress, rules.config, sending.waits_for_limits):
-                with attempt:
-                    return await self._adapted(request, progress, sending, rules)
+            return await self._again(
+                lambda: self._adapted(request, progress, sending, rules),
+                progress,
+                rules.config,
+                but,
+            )
         except AuthenticationFailed as error:
             withheld = key_to_send(*rules)[1]
             if withheld and not rules.config.at_openai:
@@ -201,24 +206,23 @@ class ChatClient:
             raise
         except ModelNotFound as error:
             raise await self._catalogue.explained(error, request.model, *rules) from None
-        raise AssertionError("tenacity either returns or raises")
 
     @staticmethod
-    def _attempts(
-        progress: Progress, config: ChatConfig, waits_for_limits: bool = True
-    ) -> AsyncRetrying:
-        """As many as the settings allow; each wait before one is told."""
-        policy = RetryPolicy(config.max_attempts, config.max_retry_seconds, config.max_wait)
+    async def _again(
+        once: Callable[[], Awaitable[T]],
+        progress: Progress,
+        config: ChatConfig,
+        but: tuple[type[ChatError], ...] = (),
+    ) -> T:
+        """As often as the settings allow; each wait before a further attempt is told."""
 
-        def announce(state: RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            wait = state.next_action.sleep if state.next_action else None
-            progress.failed(str(error), wait, state.attempt_number + 1, config.max_attempts)
+        def announce(error: ChatError, wait: float, attempt: int) -> None:
+            progress.failed(str(error), wait, attempt, config.max_attempts)
             if span := current_span():
-                span.retries(error, wait, state.attempt_number + 1)
+                span.retries(error, wait, attempt)
 
-        but = () if waits_for_limits else (RateLimited,)
-        return policy.retrying(before_sleep=announce, but=but)
+        policy = RetryPolicy(config.max_attempts, config.max_retry_seconds, config.max_wait)
+        return await policy.asked(once, announce, but=but)
 
     async def _adapted(
         self, request: ChatRequest, progress: Progress, sending: Sending, rules: _InForce
@@ -284,11 +288,9 @@ class ChatClient:
             ChatError: the server cannot be asked, or lists none.
         """
         rules = _InForce(self.config.ruled_for(owner), self.sources)
-        progress = Progress(emit)
-        async for attempt in self._attempts(progress, rules.config):
-            with attempt:
-                return await self._catalogue.default(*rules)
-        raise AssertionError("tenacity either returns or raises")
+        return await self._again(
+            lambda: self._catalogue.default(*rules), Progress(emit), rules.config
+        )
 
     @property
     def batches(self) -> Batches:

@@ -17,8 +17,8 @@ import openai
 
 from ..config import ChatConfig
 from ..errors import ChatError, ConnectionFailed
+from ..failures import translate
 from ..messages import ChatRequest
-from ..retry import translate
 from ..stream import ChatDecoder, Decoder, ResponsesDecoder
 from ..telemetry import redacted
 from .direct import Answered, direct_way, of_one_piece, refusal

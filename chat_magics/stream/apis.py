@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import BadResponse
+from ..failures import stream_error
 from ..messages import Usage
-from ..retry import stream_error
 from .decoder import Decoder
 
 __all__ = ["ChatDecoder", "ResponsesDecoder"]

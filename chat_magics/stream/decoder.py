@@ -9,8 +9,8 @@ from typing import Any
 from pydantic_core import from_json
 
 from ..errors import BadResponse, ChatError
+from ..failures import stream_error
 from ..messages import Usage
-from ..retry import stream_error
 from .body import Body
 
 __all__ = ["Decoder"]
