@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chat_magics.errors import StoreError
-from chat_magics.history import MISFIT, Exchange, History, RowAsked, RowEnded, new_id
+from chat_magics.history import MISFIT, Exchange, History, RowAsked, RowEnded, asked_rows, new_id
 from chat_magics.history.exchange import now
 from chat_magics.messages import Completion, Usage
 from tests.history_samples import start_python
@@ -48,6 +48,20 @@ def test_an_answer_is_found_by_what_was_asked_whenever_that_was(history):
     assert set(found) == {KEYS[0], KEYS[1]}, "what failed without a reply is to be asked again"
     assert found[KEYS[0]][1:] == ("yes", "demo-1", 9, 2, 0.5, 1.0, 1, "stop", None, None)
     assert found[KEYS[1]].error == "no fit"
+
+
+def test_a_block_is_kept_letter_by_letter_however_long(history, monkeypatch):
+    monkeypatch.setattr(asked_rows, "CHARACTERS_AT_ONCE", 40)
+    texts = ["plain", 'a "quote"\\n, \\u0041 and {"json": [1]}', "two\nlines\ttab", "", "é 漢 😀"]
+    texts += ["NUL \0 DLE \x10 \x100", "' OR 1=1; --", "long " * 100, "null", "last"]
+    run = history.begin_run("Classify {{text}}")
+    rows = [RowAsked(new_id(), f"{place:064}", text) for place, text in enumerate(texts)]
+    history.begin_rows(first_of(run), rows)
+    history.finish_rows([ended(row) for row in rows])
+    kept = {each.id: each for each in history.load_exchanges(run.id)}
+    assert [kept[row.id].prompt for row in rows] == texts
+    assert [kept[row.id].sent for row in rows] == texts
+    assert set(history.row_answers([row.key for row in rows])) == {row.key for row in rows}
 
 
 def test_the_newest_answer_counts(history):

@@ -36,7 +36,7 @@ __all__ = ["RowRun"]
 LOOK_EVERY = 0.1
 """Seconds between two looks of who watches a run."""
 
-_BLOCKS = (64, 256, 1024)
+_BLOCKS = (64, 128, 256)
 """Prompts that are stored together: few at first, so that the first is sent soon."""
 
 

@@ -60,8 +60,8 @@ class Servers:
         Raises:
             AuthenticationFailed: there is no key for OpenAI. Elsewhere none may be needed.
         """
-        with self._connected.use() as connected:
-            last = connected.last
+        made = self._connected.made()
+        last = made.last if made is not None else None
         if last is not None and last[0] is config and last[1] is sources:
             return last[2]  # of rows thousands a second have the same settings
         way = _way(config, sources)

@@ -6,16 +6,30 @@ given; every function that reads takes the owner, and sees no other owner's rows
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import (
+    JSON,
+    Connection,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from chat_magics.errors import StoreError
 from chat_magics.history import search_index
+from chat_magics.history.columns import escaped
 from chat_magics.history.exchange import Exchange, Status
 from chat_magics.history.exchanges import marked
 from chat_magics.history.expressions import owned_by
@@ -28,6 +42,8 @@ MISFIT = "AnswerUnfit"
 """The kind of error of a reply that came, was paid for, and is not of the shape that was wanted."""
 
 KEYS_AT_ONCE = 500
+
+CHARACTERS_AT_ONCE = 8_000_000
 
 
 class RowAsked(NamedTuple):
@@ -127,25 +143,47 @@ def begin(connection: Connection, first: Exchange, rows: Sequence[RowAsked]) -> 
     id, key, prompt = rows[0]
     own = {"id": id, "prompt": prompt, "sent": prompt, "request_key": key}
     connection.execute(insert(table), common | own)
-    if len(rows) > 1:
-        # What they have in common is copied by the database: to hand it over costs ten times more.
-        connection.execute(_further(), [{**row._asdict(), "first": id} for row in rows[1:]])
+    for some in _lists(rows[1:]):
+        connection.execute(_further(connection.dialect.name), {"rows": some, "first": id})
+
+
+def _lists(rows: Sequence[RowAsked]) -> Iterator[str]:
+    """Rows as JSON lists, none longer than a database takes as one text."""
+    some: list[tuple[str, str, str]] = []
+    characters = 0
+    for row in rows:
+        some.append((row.id, escaped(row.prompt), row.key))
+        characters += len(row.prompt)
+        if characters > CHARACTERS_AT_ONCE or row is rows[-1]:
+            # Not as ASCII: half of a surrogate pair is refused by the driver, and never kept.
+            yield json.dumps(some, ensure_ascii=False)
+            some, characters = [], 0
 
 
 @cache
-def _further() -> Any:
-    """A row with its own id, key and prompt, all else as in the row `first`."""
-    own = {
-        "id": bindparam("id", type_=table.c.id.type),
-        "prompt": bindparam("prompt", type_=table.c.prompt.type),
-        "sent": bindparam("prompt", type_=table.c.sent.type),
-        "request_key": bindparam("key", type_=table.c.request_key.type),
-    }
+def _further(dialect: str) -> Any:
+    """Rows with their own id, prompt and key, all else as in the row `first`.
+
+    One statement for all of them, to which they go as one text: a statement each took three times
+    as long, and gave the interpreter's lock away at each.
+    """
+    each, (id, prompt, key) = _given(dialect)
+    own = {"id": id, "prompt": prompt, "sent": prompt, "request_key": key}
     others = [column for column in table.c if column.name not in own]
     source = table.alias("source")
     copied = select(*own.values(), *(source.c[column.name] for column in others))
-    names = [*own, *(column.name for column in others)]
-    return insert(table).from_select(names, copied.where(source.c.id == bindparam("first")))
+    copied = copied.select_from(each.join(source, source.c.id == bindparam("first")))
+    return insert(table).from_select([*own, *(column.name for column in others)], copied)
+
+
+def _given(dialect: str) -> tuple[Any, list[Any]]:
+    """The lists in the JSON list `rows`, and the three values of each."""
+    rows = bindparam("rows", type_=Text)
+    if dialect == "postgresql":
+        each = func.json_array_elements(cast(rows, JSON)).table_valued("value", name="each")
+        return each, [func.json_extract_path_text(each.c.value, str(place)) for place in range(3)]
+    each = func.json_each(rows).table_valued("value", name="each")
+    return each, [func.json_extract(each.c.value, f"$[{place}]") for place in range(3)]
 
 
 def finish(connection: Connection, rows: Sequence[RowEnded]) -> None:

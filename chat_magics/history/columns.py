@@ -9,13 +9,18 @@ from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Text, TypeDecorator
 
-__all__ = ["Json", "Prose", "Utc"]
+__all__ = ["Json", "Prose", "Utc", "escaped"]
 
 # PostgreSQL refuses NUL in text. It is stored as DLE 0 (DLE: data link escape, U+0010), and a DLE
 # as two, on both databases: so a file can be moved, and text without either stays readable.
 _DLE = "\x10"
 _ESCAPES = {"\x00": _DLE + "0", _DLE: _DLE + _DLE}
 _PLAIN = {escape: character for character, escape in _ESCAPES.items()}
+
+
+def escaped(text: str) -> str:
+    """Text as it is stored, which no database refuses."""
+    return re.sub("[\x00\x10]", lambda found: _ESCAPES[found[0]], text)
 
 
 class Prose(TypeDecorator[str]):
@@ -25,9 +30,7 @@ class Prose(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        return re.sub("[\x00\x10]", lambda found: _ESCAPES[found[0]], value)
+        return None if value is None else escaped(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         if value is None:
