@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import InvalidOption, InvalidRequest
 
-__all__ = ["check_options", "check_text"]
+__all__ = ["check_options", "check_text", "storable"]
 
 _OURS = {
     "messages": "use the prompt",
@@ -39,6 +39,16 @@ def check_text(text: str, what: str) -> None:
         raise InvalidRequest(
             f"{what} holds half of a surrogate pair at position {error.start}: remove it"
         ) from None
+
+
+def storable(text: str) -> str:
+    """Text of a server that any database takes: half of a surrogate pair is a question mark.
+
+    Example:
+        >>> storable("req_\\udcff")
+        'req_?'
+    """
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def check_options(options: Mapping[str, Any]) -> None:

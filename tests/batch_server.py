@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,9 +15,6 @@ from tests.chat_server_check import CHAT, RESPONSES, violation
 from tests.chat_server_shapes import error_body, whole
 
 __all__ = ["BatchServer"]
-
-CREATED = 4_000_000_000
-"""In the future: no test depends on the day it runs."""
 
 
 @dataclass
@@ -93,8 +91,8 @@ class BatchServer:
             "id": id,
             "object": "batch",
             "status": "validating",
-            "created_at": CREATED + len(self.batches),
-            "expires_at": CREATED + 86_400,
+            "created_at": int(time.time()),
+            "expires_at": int(time.time()) + 86_400,
             "seen": 0,
             **request.body,
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from chat_magics.errors import StoreError
@@ -46,7 +48,8 @@ def test_an_answer_is_found_by_what_was_asked_whenever_that_was(history):
     history.finish_rows([ended(rows[2], error="ServerUnavailable")])
     found = history.row_answers(KEYS)
     assert set(found) == {KEYS[0], KEYS[1]}, "what failed without a reply is to be asked again"
-    assert found[KEYS[0]][1:] == ("yes", "demo-1", 9, 2, 0.5, 1.0, 1, "stop", None, None)
+    assert found[KEYS[0]][1:-1] == ("yes", "demo-1", 9, 2, 0.5, 1.0, 1, "stop", None, None)
+    assert timedelta() <= now() - found[KEYS[0]].ended < timedelta(days=1)
     assert found[KEYS[1]].error == "no fit"
 
 

@@ -21,10 +21,11 @@ from chat_magics.errors import BudgetReached, ChatError, InvalidRequest, NotFoun
 from chat_magics.messages import Usage
 from tests.aimock import aimock
 from tests.batch_server import BatchServer
-from tests.chat_server import Answer, ChatServer, Reply, Request, Status
+from tests.chat_server import Answer, ChatServer, Hang, Reply, Request, Status
 from tests.chat_server_shapes import error_body
 from tests.history_samples import start_python
 from tests.rows_samples import PROMPT, answering, frame, rows_session
+from tests.talks import until
 
 FIXTURE = {"match": {"userMessage": "Hello"}, "response": {"content": "unused"}}
 
@@ -132,6 +133,130 @@ def test_an_interrupt_leaves_the_batch_and_the_same_call_takes_it_up(
         assert out["status"].tolist() == ["complete"] * 4
         assert len(batches.batches) == 2
         assert [batch["request_counts"]["total"] for batch in batches.batches.values()] == [3, 1]
+
+
+def test_what_was_not_reached_is_fetched_by_retry_and_not_asked_again(
+    server: ChatServer, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(batch_files.request_files.__kwdefaults__, "most_requests", 3)
+    batches = Uneven(server)
+    data = frame(7)
+    with rows_session(server) as session:
+        out = interrupted(lambda: asked(data, session), lambda: stored(session) == 3)
+    assert out["status"].value_counts().to_dict() == {"complete": 3, "stopped": 4}
+    batches.held = False
+    with rows_session(server) as later:
+        how: dict[str, Any] = {"engine": "openai-batch", "session": later, "progress": False}
+        mended = retry(data, out, PROMPT, **how)
+    assert mended["status"].eq("complete").all()
+    assert len(batches.batches) == 3
+
+
+def test_a_refresh_that_was_left_is_taken_up_by_the_same_call(
+    server: ChatServer, batches: BatchServer, home: Path
+) -> None:
+    with rows_session(server) as session:
+        asked(frame(3), session)
+        batches.polls = 10**9
+
+        def is_waited_for() -> bool:
+            return [batch["seen"] > 0 for batch in batches.batches.values()] == [True, True]
+
+        with pytest.raises(ChatError, match="the batch goes on at the server"):
+            interrupted(lambda: asked(frame(3), session, refresh=True), is_waited_for)
+    batches.polls = 0
+    with rows_session(server) as later:
+        out = asked(frame(3), later, refresh=True)
+        assert out["status"].eq("complete").all()
+        assert len(batches.batches) == 2
+
+
+class Uneven(BatchServer):
+    """Only the first batch ends while others are held."""
+
+    held = True
+
+    def _look(self, batch: dict[str, Any]) -> None:
+        if self.held and batch["id"] != "batch_0":
+            batch["seen"] += 1
+            batch["status"] = "in_progress"
+        else:
+            super()._look(batch)
+
+
+def stored(session: Session) -> int:
+    return len(session.history.exchanges(status="complete"))
+
+
+def interrupted(asking: Callable[[], Any], when: Callable[[], bool]) -> Any:
+    """What the call gives that is interrupted once that is so."""
+
+    def interrupt() -> None:
+        until(when)
+        _thread.interrupt_main()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        return asking()
+    finally:
+        thread.join()
+
+
+def test_second_requests_are_kept_one_by_one(
+    server: ChatServer, batches: BatchServer, home: Path
+) -> None:
+    batches.reply = answering(lambda text: "who knows" if text >= "row 3" else '{"answer":"low"}')
+
+    def second(request: Request) -> Any:
+        last = request.body["messages"][0]["content"].endswith("row 5")
+        return Hang() if last else Reply('{"answer":"low"}')
+
+    server.default = second
+    into = Literal["low", "high"]
+    with rows_session(server) as session:
+        out = interrupted(
+            lambda: asked(frame(6), session, into), lambda: server.held == 1 and chats(server) == 3
+        )
+    assert out["status"].tolist() == ["complete"] * 5 + ["stopped"]
+    server.default = Reply('{"answer":"low"}')
+    with rows_session(server) as later:
+        assert asked(frame(6), later, into)["status"].eq("complete").all()
+    assert chats(server) == 4, "one that was answered is not asked again"
+
+
+def test_a_batch_whose_making_was_not_confirmed_is_looked_for_before_another_is_made(
+    server: ChatServer, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(batch_files.request_files.__kwdefaults__, "most_requests", 3)
+    batches = Unconfirmed(server)
+    with rows_session(server, max_attempts=1) as session:
+        out = asked(frame(6), session)
+    assert out["status"].eq("complete").all()
+    assert len(batches.batches) == 2
+
+
+class Unconfirmed(BatchServer):
+    """Makes the second batch, and does not say so."""
+
+    def _asked(self, request: Request) -> Answer | None:
+        answer = super()._asked(request)
+        creates = request.path == "/v1/batches" and request.method == "POST"
+        return Status(503) if creates and len(self.batches) == 2 else answer
+
+
+def test_budgets_count_what_is_out_already(
+    server: ChatServer, batches: BatchServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "BLOCK", 4)
+    with rows_session(server) as session:
+        plan = ask_file(**files_given(tmp_path, session), dry_run=True)
+    six_rows = (plan.tokens_in + plan.tokens_out) * 6 // plan.to_ask
+    with rows_session(server, tokens_per_day=six_rows) as session:
+        batches.reply = lambda request: Reply("x", prompt_tokens=10_000)
+        with pytest.raises(ChatError, match="tokens_per_day"):
+            ask_file(**files_given(tmp_path, session))
+    assert len(batches.batches) == 1
 
 
 def test_a_batch_that_ended_meanwhile_is_fetched_and_not_asked_again(

@@ -227,6 +227,15 @@ def test_a_run_stops_when_its_money_is_spent_and_is_taken_up_again(server, price
         assert whole["cost"].sum() == pytest.approx(server_cost(server, spent, statuses), rel=0.01)
 
 
+def test_a_run_whose_rows_cost_more_than_was_thought_asks_few_until_it_knows(server, priced):
+    server.default = Reply("a", prompt_tokens=1_000_000)
+    with rows_session(server, **priced) as session:
+        plan = asked(frame(50), session, dry_run=True)
+        out = asked(frame(50), session, max_cost=max(1.0, plan.price), concurrency=50)
+        assert out["cost"].sum() <= 1.0
+        assert out["status"].eq("complete").sum() == len(server.posts)
+
+
 def server_cost(server, spent, statuses):
     return spent / statuses["complete"] * statuses["stopped"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chat_magics.batch import ask
-from chat_magics.errors import ConnectionFailed, InvalidRequest
+from chat_magics.errors import ChatError, ConnectionFailed, InvalidRequest
 from tests.chat_server import Hang, Reply, Status
 from tests.dask_cluster import DaskCluster
 from tests.history_samples import start_python
@@ -55,6 +56,25 @@ def test_processes_send_the_same_and_find_no_key_of_ours(server):
     assert set(out["status"]) == {"complete"}
     assert len(server.posts) == 40
     assert not any("authorization" in post.headers for post in server.posts)
+
+
+def test_an_interrupt_takes_back_what_no_worker_has_begun(server):
+    server.default = Hang()
+
+    def interrupt():
+        server.until(lambda: server.held == 16)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    with rows_session(server) as session, ThreadPoolExecutor(1) as engine:
+        thread.start()
+        with pytest.raises(ChatError, match="it was interrupted"):
+            asked(frame(100), session, engine, concurrency=64)
+        thread.join()
+        server.default = Reply("late")
+        server.release()
+        engine.submit(int).result()  # whatever was before it has been done
+        assert len(server.posts) == 16
 
 
 def test_an_engine_that_is_none_is_refused(server):

@@ -45,6 +45,19 @@ def test_several_blocks_are_one_run_and_equal_prompts_are_asked_once(server, fil
     assert list(pd.read_parquet(target)["cached"]) == [False] * 20 + [True] * 20
 
 
+def test_equal_prompts_of_several_blocks_are_asked_again_once(server, files, monkeypatch):
+    monkeypatch.setattr("chat_magics.batch.over_files.rows_at_a_time", lambda how: 10)
+    source, target = files
+    pd.concat([frame(10)] * 3).to_parquet(source)
+    with rows_session(server) as session:
+        ask_file(source, target, PROMPT, session=session, progress=False)
+        server.default = Reply("new")
+        given = {"session": session, "progress": False, "refresh": True, "force": True}
+        ask_file(source, target, PROMPT, **given)
+    assert len(server.posts) == 20
+    assert list(pd.read_parquet(target)["answer"]) == ["new"] * 30
+
+
 def test_a_run_that_ends_early_writes_nothing_and_is_taken_up(server, files):
     source, target = files
     server.script(*[Reply("a")] * 5)

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,10 @@ GROUP = 256
 
 _BLOCK = 1024
 """Prompts that are stored together."""
+
+_LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
+
+AnsweredSince = Callable[[set[str], datetime], Awaitable[set[str]]]
 
 
 @dataclass(eq=False)
@@ -75,7 +80,7 @@ class Away:
         self._label = label
         self._folder = folder
         self._seen = seen
-        self._own: set[str] = set()
+        self._seen_before: set[str] = set()
 
     @property
     def under_way(self) -> int:
@@ -95,22 +100,29 @@ class Away:
         """Of the exchange that a request was stored as, where this run has submitted it."""
         return next((each.ids[key] for each in self.submitted if key in each.ids), None)
 
-    async def find(self, but: frozenset[str]) -> None:
-        """Finds the batches that earlier calls have submitted.
+    @property
+    def own(self) -> int:
+        """Requests that this run has submitted, and whose answers were not all taken."""
+        return sum(id is not None for each in self.submitted for id in each.ids.values())
+
+    async def find(self, answered_since: AnsweredSince) -> None:
+        """Finds the batches that were submitted before, as by earlier calls.
 
         Args:
-            but: keys whose answers there do not count any more.
+            answered_since: which of these keys have an answer that is newer than this moment, so
+                that the one there does not count any more.
 
         Raises:
             ChatError: the server cannot be asked.
         """
         for batch in await self._batches.listed(self._label):
-            if batch.id in self._own or (batch.ended and not batch.files):
+            if batch.id in self._seen_before or (batch.ended and not batch.files):
                 continue
             asked = replace(batch, files=(batch.input_file,), status="completed")
             paths = await self._fetched(batch if batch.ended else asked)
             keys = await asyncio.to_thread(self._answered_in if batch.ended else _ids_in, paths)
-            keys -= but if batch.ended else frozenset()
+            if batch.ended:
+                keys -= await answered_since(keys, batch.created or _LONG_AGO)
             if not keys or not batch.ended:
                 paths = _removed(paths)
             if keys:
@@ -153,12 +165,12 @@ class Away:
                 return error
             finally:
                 file.path.unlink()
-            self._own.add(batch.id)
             self._note(batch, {job.key: job.id for job in some})
             start += file.count
         return None
 
     def _note(self, batch: Batch, ids: dict[str, str | None]) -> Submitted:
+        self._seen_before.add(batch.id)
         ending = asyncio.get_running_loop().create_task(self._ended(batch))
         self.submitted.append(Submitted(batch, ids, ending))
         return self.submitted[-1]

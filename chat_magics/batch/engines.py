@@ -131,11 +131,15 @@ class _Cluster:
     def submit(self, task: Task, block: Block, /) -> Future[list[Sent]]:
         """What the task gives, when a worker has done it."""
         told: Future[list[Sent]] = Future()
-        self._cluster.submit(task, block, pure=False).add_done_callback(partial(_tell, told))
+        result = self._cluster.submit(task, block, pure=False)
+        told.add_done_callback(lambda told: result.cancel() if told.cancelled() else None)
+        result.add_done_callback(partial(_tell, told))
         return told
 
 
 def _tell(told: Future[list[Sent]], result: Any) -> None:
+    if not told.set_running_or_notify_cancel():
+        return
     try:
         told.set_result(result.result())
     except BaseException as error:  # noqa: BLE001 - it goes to who asked

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import ChatError, StoreError
+from ..errors import ChatError, StoreAway, StoreError
 from ..history import Exchange, RowAsked, RowEnded
 from ..history.exchange import now
 from .asker import Answer, Job
@@ -18,10 +20,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Keeper"]
 
+T = TypeVar("T")
+
 APART = 0.05
 """Seconds between two groups of answers, at most."""
 
+PAUSE = 1.0
+"""Seconds between two tries, where the database does not answer."""
+
+PATIENCE = 60.0
+"""Seconds that answers wait for it, until they are left to be stored once it is back."""
+
 _LOST = "the history can no longer be written, and what is paid for must not be lost"
+_OWED = (
+    "the history does not answer: what came last is stored as soon as it does, if this session is "
+    "open until then"
+)
 
 
 class Keeper:
@@ -51,6 +65,9 @@ class Keeper:
         self._sent: set[str] = set()
         self._durable = False
         self._closing = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._reached = asyncio.Event()
+        self._reached.set()
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -76,8 +93,12 @@ class Keeper:
             history.begin_rows(first, rows)
             return durable
 
-        self._durable = await self._session.store(work) or self._durable
+        self._durable = await self._patiently(work) or self._durable
         self._open.update(row.id for row in rows)
+
+    async def reached(self) -> None:
+        """Waits while answers wait for a database that does not answer."""
+        await self._reached.wait()
 
     def sending(self, job: Job) -> None:
         """Notes that a prompt goes out now."""
@@ -104,40 +125,84 @@ class Keeper:
                 await self._write(group)
 
     async def _write(self, group: Sequence[Answer]) -> None:
-        records = [answer.record for answer in group]
+        await self._store([answer.record for answer in group])
+        self._deliver(group)
 
-        def work(history: History) -> bool:
-            history.finish_rows(records)
-            return history.durable
-
+    async def _store(self, records: Sequence[RowEnded]) -> None:
         try:
-            durable = await self._session.store(work)
-        except StoreError as error:
-            self._failed(error)
+            durable, refused = await self._patiently(partial(_finished, records=records))
+        except StoreAway:
+            self._session.store_later(partial(_finished, records=records))
+            self._failed(StoreAway(_OWED))
         else:
-            if self._durable and not durable:
+            if refused is not None:
+                self._failed(StoreError(f"an answer cannot be stored: {refused}"))
+            elif self._durable and not durable:
                 self._failed(StoreError(_LOST))
         self._open.difference_update(record.id for record in records)
         self._sent.difference_update(record.id for record in records)
-        self._deliver(group)
 
-    async def close(self, cut_off: str | None = None) -> None:
+    async def _patiently(self, work: Callable[[History], T]) -> T:
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                done = await self._session.store(work)
+            except StoreAway:
+                if self._hurry.is_set() or time.monotonic() > until:
+                    self._reached.set()
+                    raise
+                self._reached.clear()
+            else:
+                self._reached.set()
+                return done
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), PAUSE)
+
+    async def close(self, cut_off: str | None = None, *, hurried: bool = False) -> None:
         """Writes what is left; of rows that were never sent nothing stays.
 
         Args:
             cut_off: what must be said of those that were sent and have no answer yet.
+            hurried: wait for no database that does not answer.
         """
+        if hurried:
+            self._hurry.set()
         self._closing.set()
         self._come.set()
         if self._task is not None:
-            await self._task
+            await asyncio.wait([self._task])  # cancelled already, where the session ends
         await self.flush()
         stopped = [_stopped(id, cut_off) for id in self._open & self._sent]
-        unsent = list(self._open - self._sent)
         if stopped:
-            await self._session.store(lambda history: history.finish_rows(stopped))
-        if unsent:
-            await self._session.store(lambda history: history.drop_rows(unsent))
+            await self._store(stopped)
+        if unsent := list(self._open - self._sent):
+            drop = partial(_drop, ids=unsent)
+            try:
+                await self._patiently(drop)
+            except StoreAway:
+                self._session.store_later(drop)
+
+
+def _drop(history: History, ids: Sequence[str]) -> None:
+    history.drop_rows(ids)
+
+
+def _finished(history: History, records: Sequence[RowEnded]) -> tuple[bool, Exception | None]:
+    """Whether the rows are durable now, and why one of them is not stored.
+
+    Where one cannot be stored, the others are, each by itself.
+    """
+    refused: Exception | None = None
+    try:
+        history.finish_rows(records)
+    except StoreAway:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others are paid for
+        refused = error
+    if refused is not None and len(records) > 1:
+        alone = [_finished(history, [record])[1] for record in records]
+        refused = next((why for why in alone if why is not None), None)
+    return history.durable, refused
 
 
 def _stopped(id: str, note: str | None) -> RowEnded:

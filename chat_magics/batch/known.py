@@ -29,12 +29,19 @@ class Known:
         self._session = session
         self._question = question
         self._how = how
+        self._fresh: set[bytes] = set()
+
+    def answered(self, key: str) -> None:
+        """Notes that a prompt was answered now: a later block of this run finds that."""
+        if self._how.refresh:
+            self._fresh.add(_digest(key))
 
     def outcomes(self, asked: Asked) -> dict[str | int, Outcome]:
-        """The outcomes of prompts that were answered in an earlier run, by their keys."""
+        """The outcomes of prompts that were answered before, by their keys."""
         if self._how.refresh:
-            return {}
-        keys = [key for key in asked.prompts if key not in self._how.again]
+            keys = [key for key in asked.prompts if _digest(key) in self._fresh]
+        else:
+            keys = [key for key in asked.prompts if key not in self._how.again]
         answers = self._session.store_now(lambda history: history.row_answers(keys))
         found: dict[str | int, Outcome] = {}
         for key, answer in answers.items():
@@ -56,3 +63,8 @@ class Known:
         again = self._how.again
         found = cache.get_keys([job.key for job in jobs if job.key not in again])
         return [job._replace(found=found.get(job.key)) for job in jobs]
+
+
+def _digest(key: str) -> bytes:
+    """Of a key, short: a million are remembered."""
+    return bytes.fromhex(key[:32])

@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ChatError, RateLimited, ServerUnavailable
+from ..errors import BudgetReached, ChatError, RateLimited, ServerUnavailable
 from .asker import Answer, Asker, Job
 from .away import GROUP, Away, Submitted
 from .fetched import SHARE, BatchRates, Fetched
@@ -109,7 +109,7 @@ class BatchRun(RowRun):
     async def _end(self) -> None:
         await self._away.close()
         self._show()
-        await self._keeper.close(_GOES_ON)
+        await self._keeper.close(_GOES_ON, hurried=self.reason is not None)
 
     # What goes out
 
@@ -121,22 +121,37 @@ class BatchRun(RowRun):
         """
         jobs = [job for job in self._left_of(asked, self._known.outcomes(asked)) if not job.found]
         if jobs and self.reason is None:
-            self._wait(self._session.loop.submit(self._stoppable(self._submit(jobs))))
+            self._wait(self._session.loop.submit(self._stoppable(self._submit_ahead(jobs))))
         return self.reason is None and self._full is None
+
+    async def _submit_ahead(self, jobs: Iterable[Job]) -> None:
+        try:
+            await self._submit(jobs)
+        except BudgetReached as error:  # it may fit when what is out has turned out cheaper
+            self._full = error
 
     async def _submit(self, jobs: Iterable[Job]) -> None:
         """Submits the jobs that are in no batch yet, as far as the server takes them now."""
-        if not self._looked and not self._how.refresh:
-            await self._away.find(self._how.again)
+        if not self._looked or self._full is not None:  # one that failed may be there all the same
+            await self._away.find(self._answered_since)
         self._looked, self._full = True, None
         new = [job for job in jobs if not self._away.has(job.key)]
         if new:
-            self._purse.check_together(len(new), SHARE)  # whole files go out, so all has to fit
+            # Whole files go out, so all has to fit.
+            self._purse.check_together(len(new) + self._away.own)
             request = self._question.request
             self._full = await self._away.submit(new, request, self._keeper.begin)
         for job in new:
             if self._away.has(job.key):
                 self._keeper.sending(job)
+
+    async def _answered_since(self, keys: set[str], created: datetime) -> set[str]:
+        """Which of the keys have an answer that is newer than a batch, and not wanted any more."""
+        unwanted = keys if self._how.refresh else keys & self._how.again
+        if not unwanted:
+            return set()
+        answers = await self._session.store(lambda history: history.row_answers(unwanted))
+        return {key for key, answer in answers.items() if answer.ended and answer.ended >= created}
 
     async def _work_on(self, jobs: Sequence[Job]) -> None:
         await self._stoppable(self._ask(jobs))
@@ -229,12 +244,21 @@ class BatchRun(RowRun):
         for job, sent in came:
             self._keeper.sending(job)
             self._fetched.put(job.prompt, sent)
-        for answer in await asyncio.gather(*(self._asker.ask(job) for job, _ in came)):
-            self._keeper.put(_since(answer, since) if since else answer)
-            outcome = answer.outcome
-            if outcome.model and not outcome.cached:
-                tokens = (outcome.tokens_in or 0) + (outcome.tokens_out or 0)
-                self._purse.paid(outcome.cost, tokens)
+        asking = [asyncio.ensure_future(self._asker.ask(job)) for job, _ in came]
+        try:
+            for answered in asyncio.as_completed(asking):  # some are asked once more
+                self._put(await answered, since)
+        finally:
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+
+    def _put(self, answer: Answer, since: datetime | None) -> None:
+        self._keeper.put(_since(answer, since) if since else answer)
+        outcome = answer.outcome
+        if outcome.model and not outcome.cached:
+            tokens = (outcome.tokens_in or 0) + (outcome.tokens_out or 0)
+            self._purse.paid(outcome.cost, tokens)
 
     def _show(self) -> None:
         """As far as the server is, which is further than what was fetched."""

@@ -225,9 +225,12 @@ class FrameRows:
         """
         failed = self._failed_in(out)
         keys = [key if row in failed else None for row, key in enumerate(self._prompts.keys)]
-        again = frozenset(key for key in keys if key is not None)
+        # What was not reached may have been answered since, at the server of a batch for one.
+        again = frozenset(
+            key for row, key in enumerate(keys) if key is not None and failed[row] != "stopped"
+        )
         run = self._run(replace(self._how, again=again))
-        outcomes = run.go(run.plan(self._only(again)))
+        outcomes = run.go(run.plan(self._only(frozenset(key for key in keys if key is not None))))
         kept: dict[str | int, Outcome] = {
             row: Outcome("stopped") for row, key in enumerate(keys) if key is None
         }
@@ -247,7 +250,8 @@ class FrameRows:
     ) -> dict[str, pd.Series[Any]]:
         return run_columns(of_rows(keys, outcomes), self._question.shape, self._names)
 
-    def _failed_in(self, out: Any) -> set[int]:
+    def _failed_in(self, out: Any) -> dict[int, str]:
+        """The places of the rows that are to be asked again, and their status."""
         table, count = Table(out), len(self._prompts.keys)
         wanted = [*self._question.shape.columns, *self._names.values()]
         lacking = [name for name in wanted if name not in table.columns]
@@ -259,7 +263,7 @@ class FrameRows:
             )
         status = self._names["status"]
         rows = (row for block in table.blocks(columns=[status]) for row in block)
-        return {place for place, row in enumerate(rows) if row[status] in _FAILED}
+        return {place: row[status] for place, row in enumerate(rows) if row[status] in _FAILED}
 
     def _tell(self, run: RowRun) -> None:
         renamed = [f"{name} as {called}" for name, called in self._names.items() if name != called]

@@ -12,6 +12,11 @@ from ..pricing import format_cost, price
 __all__ = ["Purse", "Rates", "check_max_cost"]
 
 
+UNTRIED = 4
+"""Rows that are asked at a time until one is answered, where money counts: a guess can be far off,
+as with a model that thinks."""
+
+
 class Rates:
     """Prices of one server; equal usages are looked up once.
 
@@ -95,6 +100,8 @@ class Purse:
         """
         if not self._limited:
             return
+        if not self._rows and under_way >= UNTRIED:
+            raise BudgetReached("nobody knows yet what a row takes")
         one = self._one()
         more = under_way + 1
         if self._max_cost is not None:
@@ -108,18 +115,17 @@ class Purse:
                 )
         self._within_budget(Spending(one.tokens * more, one.dollars * more, one.unknown))
 
-    def check_together(self, rows: int, share: float) -> None:
+    def check_together(self, rows: int) -> None:
         """Does nothing where rows that go out together fit the budgets.
 
         Args:
-            rows: how many.
-            share: of the usual price.
+            rows: how many, those among them that are out already.
 
         Raises:
             BudgetReached: they could pass one.
         """
         one = self._one()
-        self._within_budget(Spending(one.tokens * rows, one.dollars * rows * share, one.unknown))
+        self._within_budget(Spending(one.tokens * rows, one.dollars * rows, one.unknown))
 
     def _within_budget(self, wanted: Spending) -> None:
         self._budget.check(self._day + self.spent, self.spent, wanted, self._ever + self.spent)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..budget import Spending
 from ..conversation.spending import spent
-from ..errors import ChatError
+from ..errors import ChatError, StoreAway
 from ..history import Exchange, RowEnded, new_id
 from ..interpreter import heap_at_rest, short_turns
 from ..pricing import estimate_tokens
@@ -30,6 +30,7 @@ from .work import Work
 
 if TYPE_CHECKING:
     from ..conversation import Session
+    from ..history import History
 
 __all__ = ["RowRun"]
 
@@ -159,8 +160,14 @@ class RowRun:
         return day, ever[0] if ever else Spending()
 
     def _note_end(self, id: str) -> None:
+        def end(history: History) -> None:
+            history.end_run(id)
+
         if not self._session.closed:
-            self._session.store_now(lambda history: history.end_run(id))
+            try:
+                self._session.store_now(end)
+            except StoreAway:
+                self._session.store_later(end)
 
     def ask_planned(self) -> dict[str | int, Outcome]:
         """Asks what `plan` found left, within `under_way`, and gives every outcome.
@@ -238,7 +245,8 @@ class RowRun:
                 await self._work.run(min(most, len(jobs)))
         finally:
             self.reason = self.reason or self._work.reason
-            await keeper.close()
+            await keeper.close(hurried=self.reason is not None)
+            self.reason = self.reason or self._work.reason
 
     def _first(self) -> Exchange:
         request = self._question.request
@@ -260,6 +268,7 @@ class RowRun:
         for answer in answers:
             outcome = self._outcomes[answer.key] = answer.outcome
             self._answered += outcome.model is not None
+            self._known.answered(answer.key)
             self.totals.count(outcome)
             if answer.failure is not None:
                 self._log(answer.record, answer.failure)

@@ -140,6 +140,7 @@ class There:
         self._block = block
         self._waiting: list[_Waiting] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._queued: dict[Future[list[Sent]], list[_Waiting]] = {}
 
     async def send(self, request: ChatRequest, *, patient: bool = False) -> Sent:
         """What came of the request."""
@@ -154,7 +155,17 @@ class There:
             self._submit(loop)
         elif self._timer is None:
             self._timer = loop.call_later(_GATHER, self._submit, loop)
-        return await waiting.arrived
+        try:
+            return await waiting.arrived
+        finally:
+            if waiting.arrived.cancelled():
+                self._take_back()
+
+    def _take_back(self) -> None:
+        """Takes the blocks back that nobody waits for any more, and that no worker has begun."""
+        for future, block in list(self._queued.items()):
+            if all(waiting.arrived.cancelled() for waiting in block):
+                future.cancel()
 
     def _submit(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._timer is not None:
@@ -168,15 +179,16 @@ class There:
         except Exception as error:  # noqa: BLE001 - whatever an executor of others raises
             _give(block, [_lost(error)] * len(block))
             return
-        future.add_done_callback(lambda done: _hand_over(loop, block, done))
+        self._queued[future] = block
+        future.add_done_callback(lambda done: self._hand_over(loop, block, done))
 
-
-def _hand_over(
-    loop: asyncio.AbstractEventLoop, block: list[_Waiting], done: Future[list[Sent]]
-) -> None:
-    sent = _result(block, done)
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(_give, block, sent)
+    def _hand_over(
+        self, loop: asyncio.AbstractEventLoop, block: list[_Waiting], done: Future[list[Sent]]
+    ) -> None:
+        self._queued.pop(done, None)
+        sent = _result(block, done)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_give, block, sent)
 
 
 def _give(block: list[_Waiting], sent: list[Sent]) -> None:

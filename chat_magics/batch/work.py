@@ -200,7 +200,8 @@ class Work:
             self._one_ended.set()
 
     async def _may_go(self) -> bool:
-        """Whether there is money for one more; those under way may turn out cheaper first."""
+        """Whether one more may be paid for; those under way may turn out cheaper first."""
+        await self._keeper.reached()
         while self.reason is None:
             try:
                 self._purse.check(self._asking)

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import Any, NamedTuple
 
+from ..checks import storable
 from ..errors import BadResponse, ChatError, InvalidRequest, ServerUnavailable
 from ..messages import ChatRequest, Completion, Usage
 from ..stream import ChatDecoder, Decoder, ResponsesDecoder
@@ -200,7 +201,7 @@ def _completion(body: Any, request_id: Any) -> Completion:
         finish_reason=decoder.finish_reason,
         usage=decoder.usage or _estimated(text),
         reasoning="".join(decoder.reasoning),
-        request_id=str(request_id) if request_id else None,
+        request_id=storable(str(request_id)) if request_id else None,
         notes=tuple(notes),
     )
 

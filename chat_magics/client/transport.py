@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import openai
 
+from ..checks import storable
 from ..config import ChatConfig
 from ..errors import ChatError, ConnectionFailed
 from ..failures import translate
@@ -58,7 +59,8 @@ class Streamed(NamedTuple):
     @property
     def request_id(self) -> str | None:
         """The server's id of the request."""
-        return self.headers.get("x-request-id")
+        id = self.headers.get("x-request-id")
+        return id and storable(id)
 
 
 class Taking(Protocol):
@@ -245,8 +247,7 @@ class Transport:
     def _redacted(self, text: str | None) -> str | None:
         if not text:
             return text
-        storable = text.encode("utf-8", "replace").decode()  # a server may send half a surrogate
-        return redacted(storable, [self._key] if self._key else [])
+        return redacted(storable(text), [self._key] if self._key else [])
 
 
 async def _paced(chunks: AsyncIterator[bytes], decoder: Decoder) -> AsyncIterator[bytes]:

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from chat_magics.errors import StoreError
-from chat_magics.history import search_index
+from chat_magics.history import search_index, under_way
 from chat_magics.history.columns import escaped
 from chat_magics.history.exchange import Exchange, Status
 from chat_magics.history.exchanges import marked
@@ -94,6 +94,7 @@ class RowAnswer(NamedTuple):
     finish_reason: str | None
     error_type: str | None
     error: str | None
+    ended: datetime | None
 
 
 _COLUMNS = (
@@ -108,6 +109,7 @@ _COLUMNS = (
     table.c.finish_reason,
     table.c.error_type,
     table.c.error,
+    table.c.ended,
 )
 
 
@@ -189,17 +191,34 @@ def _given(dialect: str) -> tuple[Any, list[Any]]:
 def finish(connection: Connection, rows: Sequence[RowEnded]) -> None:
     """Store how rows ended, and have their words indexed with the next search.
 
+    Those that have ended so already are passed over: a server that went away may have stored them.
+
     Raises:
-        StoreError: one of them was not begun, or has ended before.
+        StoreError: one of them was not begun, or has ended otherwise.
     """
+    changed = _change(connection, rows)
+    if changed != len(rows):
+        left = _not_ended_so(connection, rows)
+        under_way.revive(connection, [row.id for row in left])
+        if _change(connection, left) != len(left):
+            raise StoreError(f"{len(left)} rows of this run are gone from the history")
+        search_index.remove(connection, [row.id for row in rows])  # what ended so already is there
+    search_index.postpone(connection, [row.id for row in rows])
+
+
+def _change(connection: Connection, rows: Sequence[RowEnded]) -> int:
     streams = table.c.status == "streaming"
     change = update(table).where(table.c.id == bindparam("row"), streams)
-    changed = 0
-    for some in _alike(rows):
-        changed += connection.execute(change, some).rowcount
-    if changed != len(rows):
-        raise StoreError(f"{len(rows) - changed} rows of this run are gone from the history")
-    search_index.postpone(connection, [row.id for row in rows])
+    return sum(connection.execute(change, some).rowcount for some in _alike(rows))
+
+
+def _not_ended_so(connection: Connection, rows: Sequence[RowEnded]) -> list[RowEnded]:
+    ended: dict[str, tuple[str, datetime | None]] = {}
+    for start in range(0, len(rows), KEYS_AT_ONCE):
+        some = [row.id for row in rows[start : start + KEYS_AT_ONCE]]
+        query = select(table.c.id, table.c.status, table.c.ended).where(table.c.id.in_(some))
+        ended |= {id: (status, when) for id, status, when in connection.execute(query)}
+    return [row for row in rows if ended.get(row.id) != (row.status, row.ended)]
 
 
 def drop(connection: Connection, ids: Sequence[str]) -> None:

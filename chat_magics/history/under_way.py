@@ -7,7 +7,7 @@ transaction given.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from chat_magics.history.exchange import now
 from chat_magics.history.process import ProcessMark, this_process
 from chat_magics.history.schema import exchanges as table
 
-__all__ = ["beat", "change", "has_streaming", "interrupt_dead", "not_found"]
+__all__ = ["beat", "change", "has_streaming", "interrupt_dead", "not_found", "revive"]
 
 SILENT_FOR = timedelta(hours=1)
 """After so long without a sign of life, a reply of another machine is taken for interrupted."""
@@ -52,7 +52,7 @@ def change(connection: Connection, owner: str, id: str, values: Mapping[str, Any
     altered = altered.values(touched=touched)
     if connection.execute(altered, dict(values)).rowcount == 1:
         return
-    if _revive(connection, mine, id) and connection.execute(altered, dict(values)).rowcount == 1:
+    if revive(connection, [id]) and connection.execute(altered, dict(values)).rowcount == 1:
         return
     status = connection.execute(select(table.c.status).where(mine)).scalar()
     if status is None:
@@ -60,23 +60,31 @@ def change(connection: Connection, owner: str, id: str, values: Mapping[str, Any
     raise StoreError(f"Exchange {id} ended ({status}) and cannot change: ask again for a new one")
 
 
-def _revive(connection: Connection, mine: ColumnElement[bool], id: str) -> bool:
-    """Take back that another machine took this process for dead, as while the server was away."""
+def revive(connection: Connection, ids: Sequence[str]) -> int:
+    """Take back that another machine took this process for dead, as while the server was away.
+
+    Args:
+        connection: in a transaction.
+        ids: of exchanges that may be concerned.
+
+    Returns:
+        how many are under way again.
+    """
     host, pid, started = this_process()
-    found = connection.execute(
-        select(table.c.process_started).where(
-            mine,
-            table.c.status == "interrupted",
-            table.c.ended == table.c.touched,  # as `interrupt_dead` leaves it, and nothing else
-            table.c.host == host,
-            table.c.pid == pid,
-        )
-    ).first()
-    if found is None or not ProcessMark(host, pid, started).is_at(found.process_started):
-        return False
-    search_index.remove(connection, [id])
-    connection.execute(update(table).where(mine).values(status="streaming", ended=None))
-    return True
+    query = select(table.c.id, table.c.process_started).where(
+        table.c.id.in_(ids),
+        table.c.status == "interrupted",
+        table.c.ended == table.c.touched,  # as `interrupt_dead` leaves it, and nothing else
+        table.c.host == host,
+        table.c.pid == pid,
+    )
+    ours = ProcessMark(host, pid, started)
+    found = [row.id for row in connection.execute(query) if ours.is_at(row.process_started)]
+    if found:
+        search_index.remove(connection, found)
+        again = update(table).where(table.c.id.in_(found))
+        connection.execute(again.values(status="streaming", ended=None))
+    return len(found)
 
 
 def has_streaming(connection: Connection) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..checks import storable
 from ..errors import BadResponse
 from ..failures import stream_error
 from ..messages import Usage
@@ -86,10 +87,7 @@ class ResponsesDecoder(Decoder):
 
 
 def _name(value: Any) -> str | None:
-    """The text of a name; what UTF-8 cannot hold, and so no database, is a question mark in it."""
-    if not isinstance(value, str):
-        return None
-    return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    return storable(value) if isinstance(value, str) else None
 
 
 def _count(value: Any) -> int:
