@@ -7,7 +7,7 @@ from typing import Any
 import pandas
 
 from . import plots
-from .batch import FrameRows, How, ask, runs_of
+from .batch import FrameRows, How, ask, question_of, runs_of
 from .conversation import Session
 from .errors import InvalidRequest
 
@@ -56,7 +56,10 @@ class RowsAccessor:
             ChatError: see `chat_magics.batch.ask`.
         """
         answered = ask(self._data, prompt, into, **how)
-        vars(self._data)[_ASKED] = {"prompt": prompt, "into": into, **how}
+        if (question := question_of(answered)) is not None:
+            asked = vars(self._data).setdefault(_ASKED, {})
+            asked.pop(question, None)  # so that the last one stands last
+            asked[question] = {"prompt": prompt, "into": into, **how}
         return answered
 
     def retry(self, out: Any, **how: Any) -> Any:
@@ -64,8 +67,8 @@ class RowsAccessor:
 
         Args:
             out: what `ask` gave.
-            how: what is to be otherwise than in the last `ask` of this frame; all of it, prompt
-                and `into` too, where this frame was not asked in this kernel.
+            how: what is to be otherwise than in the `ask` that gave `out`; all of it, prompt and
+                `into` too, where this frame was not asked in this kernel.
 
         Returns:
             a frame like `out`, with the new outcomes in the place of those that failed.
@@ -74,14 +77,20 @@ class RowsAccessor:
             InvalidRequest: the prompt is not known here, or `out` is no such frame.
             ChatError: see `chat_magics.batch.ask`.
         """
-        asked: dict[str, Any] = vars(self._data).get(_ASKED, {})
-        given = {name: v for name, v in asked.items() if name not in _OF_THE_FIRST} | how
+        given = {name: v for name, v in self._as_asked(out).items() if name not in _OF_THE_FIRST}
+        given |= how
         if "prompt" not in given:
             raise InvalidRequest(
                 "nothing was asked of this frame yet: give the prompt and into as they were"
             )
         session, progress = given.pop("session", None), given.pop("progress", True)
         return FrameRows(self._data, How.of(**given), session, progress=progress).asked_again(out)
+
+    def _as_asked(self, out: Any) -> dict[str, Any]:
+        """What `ask` was given for `out`; the last of all where `out` does not tell."""
+        asked: dict[str, dict[str, Any]] = vars(self._data).get(_ASKED, {})
+        question = question_of(out) or next(reversed(asked), None)
+        return asked.get(question, {}) if question is not None else {}
 
     def stats(self, by: str | None = None, *, session: Session | None = None) -> pandas.DataFrame:
         """The figures of the run that gave this frame: answers, errors, tokens, cost, times.

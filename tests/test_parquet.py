@@ -95,9 +95,9 @@ def test_folders_named_for_a_value_give_a_column(tmp_path: Path) -> None:
     rows = ParquetRows(tmp_path / "in")
     assert read(rows) == [{"n": 10, "day": 1}, {"n": 20, "day": 2}]
     assert [block.to_pylist() for block in rows.blocks(columns=["day"])] == [
-        [{"day": 1}],
-        [{"day": 2}],
+        [{"day": 1}, {"day": 2}]
     ]
+    assert [block.num_rows for block in rows.blocks(1)] == [1, 1]
 
 
 def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path, numbers: Path) -> None:

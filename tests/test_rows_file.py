@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from chat_magics.batch import ask_file
 from chat_magics.cli import main
 from chat_magics.errors import AuthenticationFailed, InvalidRequest
-from tests.chat_server import Reply, Status
+from tests.chat_server import Hang, Reply, Status
 from tests.rows_samples import PROMPT, answering, frame, rows_session
 
 
@@ -90,6 +91,44 @@ def test_the_command_asks_and_writes(server, files, tmp_path, monkeypatch, capsy
     assert "out.parquet" in capsys.readouterr().err
     assert main([*line, "--force"]) == 0
     assert len(server.posts) == 30
+    server.default = answering(lambda text: Status(400) if text == "row 3" else "x")
+    assert main(["rows", source, target, "--prompt", PROMPT, "--force"]) == 0
+    assert (
+        "1 of 30 rows have no whole answer: the columns status and error" in capsys.readouterr().err
+    )
+    assert main(["rows", source, target, "--prompt", "", "--force"]) == 2
+    assert "the prompt names no column" in capsys.readouterr().err
+
+
+def test_small_files_of_a_folder_are_asked_together(server, files):
+    source, target = files
+    folder = source.with_name("many")
+    for number in range(8):
+        (folder / f"n={number}").mkdir(parents=True)
+        frame(2, f"of {number}:").to_parquet(folder / f"n={number}" / "in.parquet")
+    server.default = Hang()
+    with rows_session(server) as session:
+        given = {"session": session, "progress": False, "concurrency": 16}
+        thread = threading.Thread(
+            target=ask_file, args=(folder, target, PROMPT), kwargs=given, daemon=True
+        )
+        thread.start()
+        server.until(lambda: server.held == 16)
+        server.release()
+        thread.join()
+        out = pd.read_parquet(target)
+        assert list(out["text"]) == [f"of {number}: {row}" for number in range(8) for row in (0, 1)]
+        assert list(out["n"]) == [number for number in range(8) for _ in (0, 1)]
+        with pytest.raises(InvalidRequest, match="of which it would become a part"):
+            ask_file(folder, folder / "out.parquet", PROMPT, session=session)
+
+
+def test_columns_that_are_called_otherwise_are_told(server, files):
+    source, target = files
+    frame(2).assign(status="old").to_parquet(source)
+    with rows_session(server) as session:
+        ask_file(source, target, PROMPT, session=session, progress=False)
+        assert "status as chat_status" in session.told[0]
 
 
 def test_a_wrong_column_is_told_before_anything(server, files):

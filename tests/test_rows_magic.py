@@ -120,5 +120,5 @@ def test_the_figures_of_the_frame_of_a_run_are_those_of_the_run(server, shell, r
     rows("df -o again")
     figures = shell.ip.run_line_magic("chat_stats", "out --by status")
     assert figures["exchanges"].tolist() == [2]
-    with pytest.raises(UsageError, match="again"):
+    with pytest.raises(UsageError, match="no run is noted"):
         shell.ip.run_line_magic("chat_stats", "again")

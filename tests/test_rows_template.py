@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -80,6 +82,8 @@ def test_values_are_written_as_a_reader_would():
         '{"a": null}',
         "[1, 2]",
     ]
+    odd = {date(2024, 1, 2): np.int64(3), (1, 2): np.bool_(True), np.int64(4): [np.float64(0.5)]}
+    assert texts([odd]) == ['{"2024-01-02": 3, "[1, 2]": true, "4": [0.5]}']
 
 
 def test_what_a_row_lacks_is_told():

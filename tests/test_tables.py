@@ -14,8 +14,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from chat_magics.batch.other_kinds import arrow_array
 from chat_magics.batch.shape import Shape
-from chat_magics.batch.tables import Table, arrow_array
+from chat_magics.batch.tables import Table
 from chat_magics.errors import InvalidRequest
 
 KINDS = ["pandas", "polars", "pyarrow"]

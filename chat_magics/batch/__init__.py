@@ -5,7 +5,7 @@ from .how import How
 from .over_files import ask_file
 from .over_frames import FrameRows, ask, retry
 from .plan import RowsPlan
-from .result import RUN_COLUMNS, runs_of
+from .result import RUN_COLUMNS, question_of, runs_of
 
 __all__ = [
     "OPENAI_BATCH",
@@ -15,6 +15,7 @@ __all__ = [
     "RowsPlan",
     "ask",
     "ask_file",
+    "question_of",
     "retry",
     "runs_of",
 ]

@@ -71,6 +71,8 @@ class Asker:
         try:
             value = question.shape.read(came.text)
         except AnswerUnfit as why:
+            if came.finish_reason == "length":  # it would be cut once more
+                return self._cut(job, came, time.monotonic() - started)
             return await self._once_more(job, came, why, started)
         return self._fits(job, came, value, time.monotonic() - started)
 
@@ -87,6 +89,8 @@ class Asker:
         try:
             value = self._question.shape.read(came.text)
         except AnswerUnfit as still:
+            if came.finish_reason == "length":
+                return self._cut(job, came, time.monotonic() - started)
             return self._misfit(job, came, still, time.monotonic() - started)
         return self._fits(job, came, value, time.monotonic() - started)
 
@@ -105,6 +109,16 @@ class Asker:
         record = RowEnded(job.id, "complete", found, 0.0, 0, 0.0, None, None, now())
         tokens = found.usage.prompt_tokens, found.usage.completion_tokens
         outcome = Outcome(status, found.text, note, found.model, *tokens, 0.0, 0.0, 0, cached=True)
+        return Answer(job.key, outcome, record)
+
+    def _cut(self, job: Job, came: Completion, seconds: float) -> Answer:
+        """An answer that does not fit because its end is missing."""
+        status, note = ended(came.finish_reason)
+        cost = self._rates.cost(came.model, came.usage, came.wasted)
+        record = RowEnded(job.id, "error", came, cost, came.attempts, seconds, MISFIT, note, now())
+        outcome = Outcome(
+            status, None, note, came.model, *_tokens(came), cost, seconds, came.attempts
+        )
         return Answer(job.key, outcome, record)
 
     def _misfit(self, job: Job, came: Completion, why: ChatError, seconds: float) -> Answer:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Protocol
 
 from typing_extensions import Self
@@ -60,6 +61,10 @@ class How:
     def __post_init__(self) -> None:
         check_max_cost(self.max_cost)
         check_engine(self.engine)
+        for name in ("model", "system", "name"):
+            given = getattr(self, name)
+            if not isinstance(given, str) and (given is not None or name == "name"):
+                raise InvalidRequest(f"{name} is a text, not {type(given).__name__}")
         number = isinstance(self.concurrency, int) and not isinstance(self.concurrency, bool)
         if not number or not 1 <= self.concurrency <= 1_000:
             raise InvalidRequest(
@@ -81,11 +86,16 @@ class How:
 
         Raises:
             InvalidOption: options is no mapping.
+            InvalidRequest: an argument is none, or makes no sense.
 
         Example:
             >>> How.of("Classify: {{text}}", max_tokens=9).options
             {'max_tokens': 9}
         """
+        if unknown := set(others) - {each.name for each in fields(cls)}:
+            near = get_close_matches(min(unknown), [each.name for each in fields(cls)], n=1)
+            hint = f"; near it: {near[0]}" if near else ""
+            raise InvalidRequest(f"rows take no argument {min(unknown)}{hint}")
         merged = api_options(options, temperature=temperature, max_tokens=max_tokens)
         return cls(prompt, into, options=merged, **others)
 

@@ -13,7 +13,6 @@ from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
-from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -85,7 +84,7 @@ class BatchRun(RowRun):
         session, request = self._session, self._question.request
         prefix = "chat-magics-"
         with super().under_way(plan), TemporaryDirectory(prefix=prefix) as folder:
-            label = f"rows {sha256(self._identity()).hexdigest()}"
+            label = f"rows {self._question.identity}"
             self._away = Away(session.client.batches, label, Path(folder), self._show)
             self._fetched = Fetched(self._sender, self._how.concurrency)
             rates = BatchRates(request.base_url, request.model)
@@ -97,11 +96,6 @@ class BatchRun(RowRun):
             finally:
                 if not session.closed:
                     session.loop.run(self._end())
-
-    def _identity(self) -> bytes:
-        """Of this question, whoever asks it of whichever frame."""
-        asked = self._question.request.asking("").key + self._question.shape.identity
-        return asked.encode()
 
     async def _start(self) -> None:
         self._keeper.start()

@@ -69,6 +69,8 @@ def of_history(answer: RowAnswer, shape: Shape) -> Outcome:
         AnswerUnfit: the shape reads such a reply in another way by now.
     """
     tokens = answer.prompt_tokens, answer.completion_tokens
+    if answer.error is not None and answer.finish_reason == "length":
+        return Outcome("cut", None, answer.error, answer.model, *tokens, 0.0, 0.0, 0, cached=True)
     if answer.error is not None:
         said = unfit(answer.error, answer.text)
         return Outcome("error", None, said, answer.model, *tokens, 0.0, 0.0, 0, cached=True)

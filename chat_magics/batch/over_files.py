@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from ..conversation import Session
-from ..errors import ChatError
+from ..errors import ChatError, InvalidRequest
+from ..export.files import path_text
 from .engines import Engine
 from .how import How
 from .parquet_parts import whole_parquet
 from .parquet_rows import ParquetRows
 from .plan import RowsPlan, planned
 from .question import Asked, ready
-from .result import names_in, of_rows, run_columns
+from .result import names_in, of_rows, renamed, run_columns
 from .run import RowRun
 from .runs import made, rows_at_a_time
 from .tables import Table
@@ -92,14 +95,23 @@ def ask_file(
         refresh=refresh,
         engine=engine,
     )
-    file = _File(ParquetRows(source), how, session or Session.current(), progress)
+    rows = ParquetRows(source)
+    _check_apart(rows.path, Path(path_text(target)))
+    file = _File(rows, how, session or Session.current(), progress)
     plan = file.plan() if dry_run or max_cost is not None else None
     if plan is not None:
         plan.check(max_cost)
         if dry_run:
             return plan
     with whole_parquet(target, force=force) as parts:
-        return file.ask_all(plan, parts.write)
+        plan = file.ask_all(plan, parts.write)
+    file.tell()
+    return plan
+
+
+def _check_apart(source: Path, target: Path) -> None:
+    if source.resolve() in target.resolve().parents:
+        raise InvalidRequest(f"{target} is within {source}, of which it would become a part")
 
 
 class _File:
@@ -111,6 +123,8 @@ class _File:
         self._names = names_in(rows.columns, self._question.shape)
         self._at_a_time = rows_at_a_time(how)
         self._run = made(session, self._question, how, progress=progress)
+        self._session = session
+        self._statuses: Counter[str] = Counter()
 
     def _asked(self, table: Table) -> Asked:
         columns = self._question.template.columns
@@ -147,12 +161,22 @@ class _File:
                 outcomes = run.ask_planned()
                 if run.reason is not None:
                     raise _unfinished(run.reason, len(self._rows) - done)
-                columns = run_columns(
-                    of_rows(asked.keys, outcomes), self._question.shape, self._names
-                )
+                rows = of_rows(asked.keys, outcomes)
+                self._statuses.update(outcome.status for outcome in rows)
+                columns = run_columns(rows, self._question.shape, self._names)
                 write(table.with_columns(columns))
                 done = run.totals.done = done + len(table)
         return plan
+
+    def tell(self) -> None:
+        """What is to be told of what was written."""
+        if told := renamed(self._names):
+            self._session.warn(told)
+        if failed := self._statuses["error"] + self._statuses["cut"]:
+            self._session.warn(
+                f"{failed:,} of {self._statuses.total():,} rows have no whole answer: the columns "
+                f"{self._names['status']} and {self._names['error']} tell why"
+            )
 
 
 def _send_ahead(run: RowRun, coming: Iterator[Asked], blocks: int) -> int:

@@ -12,7 +12,7 @@ from .engines import Engine
 from .how import How
 from .outcome import Outcome
 from .question import Asked, ready
-from .result import marked, names_in, of_rows, run_columns
+from .result import marked, names_in, of_rows, renamed, run_columns
 from .run import RowRun
 from .runs import made
 from .tables import Table
@@ -194,16 +194,18 @@ class FrameRows:
         self._progress = progress
         self._table = Table(data)
         self._question = ready(how, self._session, self._table.columns)
-        self._names = names_in(self._table.columns, self._question.shape)
-        self._prompts = self._question.asked(self._values())
+        self._names = names_in(self._table.names, self._question.shape)
+        self._prompts = self._asked_of(self._table, self._table.columns)
 
-    def _values(self) -> dict[str, list[str | None]]:
-        columns = self._question.template.columns
+    def _asked_of(self, table: Table, names: Sequence[str]) -> Asked:
+        """The prompts of the rows of a table in which the frame's columns have these names."""
+        called = dict(zip(self._table.columns, names, strict=True))
+        columns = {name: called[name] for name in self._question.template.columns}
         values: dict[str, list[str | None]] = {name: [] for name in columns}
-        for block in self._table.blocks(columns=columns):
-            for name in columns:
-                values[name] += texts([row[name] for row in block])
-        return values
+        for block in table.blocks(columns=list(columns.values())):
+            for name, own in columns.items():
+                values[name] += texts([row[own] for row in block])
+        return self._question.asked(values)
 
     def plan(self) -> RowsPlan:
         """What would be asked of the rows."""
@@ -215,63 +217,67 @@ class FrameRows:
         outcomes = run.go(run.plan(self._prompts))
         columns = self._columns(self._prompts.keys, outcomes)
         self._tell(run)
-        return marked(self._table.with_columns(columns), run.id)
+        return marked(self._table.with_columns(columns), run.id, self._noted)
+
+    @property
+    def _noted(self) -> str:
+        return f"{self._question.identity[:16]} {self._how.name}"
 
     def asked_again(self, out: Any) -> Any:
         """A frame like `out`, whose failed rows were asked again; see `retry`.
 
+        The prompts are made of its own rows, so that these may be in another order, or fewer.
+
         Raises:
-            InvalidRequest: `out` has not the rows or the columns of such a frame.
+            InvalidRequest: `out` has not the columns of such a frame.
         """
-        failed = self._failed_in(out)
-        keys = [key if row in failed else None for row, key in enumerate(self._prompts.keys)]
+        table = self._given_before(out)
+        prompts = self._asked_of(table, self._table.names)
+        failed = self._failed_in(table)
+        keys = [key if row in failed else None for row, key in enumerate(prompts.keys)]
         # What was not reached may have been answered since, at the server of a batch for one.
         again = frozenset(
             key for row, key in enumerate(keys) if key is not None and failed[row] != "stopped"
         )
+        wanted = {key: text for key, text in prompts.prompts.items() if key in set(keys)}
         run = self._run(replace(self._how, again=again))
-        outcomes = run.go(run.plan(self._only(frozenset(key for key in keys if key is not None))))
+        outcomes = run.go(run.plan(prompts._replace(prompts=wanted)))
         kept: dict[str | int, Outcome] = {
             row: Outcome("stopped") for row, key in enumerate(keys) if key is None
         }
         columns = self._columns(keys, {**outcomes, **kept})
         self._tell(run)
-        return marked(Table(out).mended(columns, sorted(failed)), run.id, out)
+        return marked(table.mended(columns, sorted(failed)), run.id, self._noted, out)
 
     def _run(self, how: How) -> RowRun:
         return made(self._session, self._question, how, progress=self._progress)
-
-    def _only(self, keys: frozenset[str]) -> Asked:
-        prompts = {key: text for key, text in self._prompts.prompts.items() if key in keys}
-        return self._prompts._replace(prompts=prompts)
 
     def _columns(
         self, keys: Sequence[str | None], outcomes: Mapping[str | int, Outcome]
     ) -> dict[str, pd.Series[Any]]:
         return run_columns(of_rows(keys, outcomes), self._question.shape, self._names)
 
-    def _failed_in(self, out: Any) -> dict[int, str]:
-        """The places of the rows that are to be asked again, and their status."""
-        table, count = Table(out), len(self._prompts.keys)
-        wanted = [*self._question.shape.columns, *self._names.values()]
-        lacking = [name for name in wanted if name not in table.columns]
-        if lacking or len(table) != count:
-            what = f"no column {lacking[0]}" if lacking else f"{len(table):,} rows"
+    def _given_before(self, out: Any) -> Table:
+        """A frame that `ask` gave, of the types that it had then."""
+        table, shape = Table(out), self._question.shape
+        called = dict(zip(self._table.columns, self._table.names, strict=True))
+        asked = [called[name] for name in self._question.template.columns]
+        wanted = [*asked, *shape.columns, *self._names.values()]
+        if lacking := [name for name in wanted if name not in table.columns]:
             raise InvalidRequest(
-                f"retry takes what ask gave for this frame of {count:,} rows, "
-                f"and this one has {what}"
+                f"retry takes what ask gave, and this frame has no column {lacking[0]}"
             )
+        return table.typed_as(run_columns([], shape, self._names))
+
+    def _failed_in(self, table: Table) -> dict[int, str]:
+        """The places of the rows that are to be asked again, and their status."""
         status = self._names["status"]
         rows = (row for block in table.blocks(columns=[status]) for row in block)
         return {place: row[status] for place, row in enumerate(rows) if row[status] in _FAILED}
 
     def _tell(self, run: RowRun) -> None:
-        renamed = [f"{name} as {called}" for name, called in self._names.items() if name != called]
-        if renamed:
-            self._session.warn(
-                "the frame has columns of these names already, so the run calls "
-                f"{', '.join(renamed)}"
-            )
+        if told := renamed(self._names):
+            self._session.warn(told)
         if run.reason is not None:
             left = run.totals.to_ask - run.totals.done
             self._session.warn(

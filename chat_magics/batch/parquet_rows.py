@@ -71,15 +71,20 @@ class ParquetRows:
         Raises:
             InvalidRequest: a file is damaged.
         """
+        import pyarrow as pa
+
         names = list(self.columns if columns is None else columns)
         schema = _only(self.schema, names)
-        yielded = False
-        for part in self._parts:
+        waiting, yielded = schema.empty_table(), False
+        for part in self._parts:  # of small files, several make a block
             for batch in self._batches(part, size, names):
-                yielded = True
-                yield _fitted(batch, schema, part.keys)
-        if not yielded:
-            yield schema.empty_table()
+                waiting = pa.concat_tables([waiting, _fitted(batch, schema, part.keys)])
+                while waiting.num_rows >= size:
+                    yielded = True
+                    yield waiting.slice(0, size)
+                    waiting = waiting.slice(size)
+        if waiting.num_rows or not yielded:
+            yield waiting
 
     @staticmethod
     def _batches(part: _Part, size: int, names: list[str]) -> Iterator[Any]:

@@ -91,6 +91,11 @@ class Question:
             return key
         return lambda prompt: sha256(key(prompt).encode() + identity).hexdigest()
 
+    @property
+    def identity(self) -> str:
+        """Hexadecimal, of this question, whoever asks it of whichever frame."""
+        return sha256((self.request.asking("").key + self.shape.identity).encode()).hexdigest()
+
     def cache_key(self, key: str) -> str | None:
         """The key that the cache of the chat has for a row's; None where it has none."""
         return None if self.shape.options else key

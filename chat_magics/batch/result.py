@@ -13,7 +13,16 @@ from .shape import Shape
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RUN_COLUMNS", "marked", "names_in", "of_rows", "run_columns", "runs_of"]
+__all__ = [
+    "RUN_COLUMNS",
+    "marked",
+    "names_in",
+    "of_rows",
+    "question_of",
+    "renamed",
+    "run_columns",
+    "runs_of",
+]
 
 RUN_COLUMNS: Mapping[str, Dtype] = {
     "status": "string",
@@ -61,6 +70,22 @@ def names_in(columns: Iterable[str], shape: Shape) -> dict[str, str]:
     return names
 
 
+def renamed(names: Mapping[str, str]) -> str | None:
+    """What is to be told of columns that could not have their usual names; None where all have.
+
+    Args:
+        names: as `names_in` gives them.
+
+    Example:
+        >>> renamed({"status": "chat_status", "error": "error"})
+        'the frame has columns of these names already, so the run calls status as chat_status'
+    """
+    told = [f"{name} as {called}" for name, called in names.items() if name != called]
+    if not told:
+        return None
+    return f"the frame has columns of these names already, so the run calls {', '.join(told)}"
+
+
 def of_rows(keys: Sequence[str | None], outcomes: Mapping[str | int, Outcome]) -> list[Outcome]:
     """The outcome of each row; a further row that asks the same costs nothing more.
 
@@ -99,18 +124,27 @@ def run_columns(
     return columns
 
 
-def marked(frame: Any, run: str | None, before: Any = None) -> Any:
+def marked(frame: Any, run: str | None, question: str, before: Any = None) -> Any:
     """The frame; of pandas, with the id of the run in its attrs, and of those before it.
 
     Args:
         frame: what the run gave.
         run: its id in history; None where nothing had to be asked.
+        question: that was asked.
         before: the frame whose failed rows were asked again.
     """
-    if run is not None and hasattr(frame, "attrs"):
-        runs = [*_noted(before).get("runs", ()), run]
-        frame.attrs = {**frame.attrs, _ATTRS: {"run": run, "runs": runs}}
+    if hasattr(frame, "attrs"):
+        runs = [*_noted(before).get("runs", ()), *([run] if run else ())]
+        note: dict[str, Any] = {"question": question}
+        if runs:
+            note |= {"run": runs[-1], "runs": runs}
+        frame.attrs = {**frame.attrs, _ATTRS: note}
     return frame
+
+
+def question_of(frame: Any) -> str | None:
+    """The question that `marked` noted; None where there is none."""
+    return _noted(frame).get("question")
 
 
 def runs_of(frame: Any) -> list[str]:

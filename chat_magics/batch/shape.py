@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,9 @@ __all__ = ["Shape"]
 _VERSION = 1
 """Part of every identity: raise it when replies are read in another way."""
 _TEXT = {"type": "string"}
+_KEYWORDS = {"type", "properties", "items", "prefixItems", "enum", "const", "$ref"}
+_KEYWORDS |= {"anyOf", "oneOf", "allOf", "not", "if"}
+"""Of which a schema that says anything has one."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def _of_type(into: Any, name: str) -> Shape:
     from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
     from pydantic_core import SchemaError
 
-    if isinstance(into, str) or inspect.isroutine(into):
+    if isinstance(into, str) or inspect.isroutine(into) or _is_instance(into):
         raise _unknown(into, "")
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(into)
@@ -159,8 +162,23 @@ def _of_type(into: Any, name: str) -> Shape:
     return _made(asked, kept, by_pydantic(adapter), name)
 
 
+def _is_instance(into: Any) -> bool:
+    """Whether it is one of a model's values, where the model itself is wanted."""
+    model = is_dataclass(into) or hasattr(type(into), "model_fields")
+    return model and not isinstance(into, type)
+
+
 def _of_schema(into: Mapping[str, Any], name: str) -> Shape:
     schema = _bare(into)
+    if not _KEYWORDS & set(schema):
+        raise InvalidRequest(
+            "into is a mapping, and no JSON schema: for fields give a pydantic model, or "
+            '{"type": "object", "properties": {...}}'
+        )
+    try:
+        json.dumps(schema)
+    except (TypeError, ValueError) as problem:
+        raise InvalidRequest(f"into is no JSON schema: {problem}") from None
     check = by_schema(schema)
     check_references(schema)
     return _made(schema, schema, check, name)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequest
+from .other_kinds import arrow_array, polars_series, with_dtypes
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SERIES_COLUMN", "Table", "arrow_array"]
+__all__ = ["SERIES_COLUMN", "Table"]
 
 SERIES_COLUMN = "value"
 """The name of the one column of a series."""
@@ -54,6 +54,11 @@ class Table:
         self.columns: tuple[str, ...] = tuple(frame.columns)
         self._frame = frame
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the columns are called in what comes of it: a series becomes a frame."""
+        return (self._series_name(),) if self._is_series else self.columns
+
     def __len__(self) -> int:
         return len(self._frame)
 
@@ -79,8 +84,7 @@ class Table:
         Raises:
             InvalidRequest: the message names them.
         """
-        own = {self._series_name()} if self._is_series else set(self.columns)
-        taken = [name for name in names if name in own]
+        taken = [name for name in names if name in self.names]
         if taken:
             raise InvalidRequest(
                 f"the frame has {'columns' if len(taken) > 1 else 'a column'} "
@@ -107,6 +111,36 @@ class Table:
             raise ValueError(f"columns {wrong} are not as long as the frame, {len(self)} rows")
         return getattr(self, f"_with_{self.kind}")(columns)
 
+    def typed_as(self, columns: Mapping[str, pd.Series[Any]]) -> Table:
+        """The same whose columns of these names have these types, as before it was saved.
+
+        Args:
+            columns: as the frame had them once; only their types are looked at.
+
+        Raises:
+            InvalidRequest: the values of one are of another type altogether.
+        """
+        import pandas as pd
+
+        typed = {}
+        for name, column in columns.items():
+            if column.dtype == object or self._has_dtype(name, column):
+                continue
+            try:
+                values = _values(self._frame[name])
+                if str(column.dtype).startswith("list") and any(type(v) is str for v in values):
+                    raise ValueError("text is no list")
+                typed[name] = pd.Series(values, dtype=column.dtype)
+            except (TypeError, ValueError, NotImplementedError, OverflowError) as problem:
+                raise InvalidRequest(
+                    f"the column {name} holds no {column.dtype} as ask gave it "
+                    f"({' '.join(str(problem).split())[:100]}): save frames as Parquet"
+                ) from None
+        return Table(self.with_columns(typed, replace=True)) if typed else self
+
+    def _has_dtype(self, name: str, column: pd.Series[Any]) -> bool:
+        return self.kind == "pandas" and bool(self._data[name].dtype == column.dtype)
+
     def mended(self, columns: Mapping[str, pd.Series[Any]], rows: Sequence[int]) -> Any:
         """A frame of the same kind in which these rows have new values in these columns.
 
@@ -129,7 +163,10 @@ class Table:
                     which.to_native().set_axis(self._data.index), series_only=True
                 )
             mended = mended.with_columns(new.zip_with(which, old).alias(name))
-        return mended.to_native()
+        native = mended.to_native()
+        if self.kind == "pandas":
+            native.columns = self._data.columns  # labels may be numbers
+        return native
 
     def _series_name(self) -> str:
         name = getattr(self._data, "name", None)
@@ -137,7 +174,7 @@ class Table:
 
     def _with_pandas(self, columns: Mapping[str, pd.Series[Any]]) -> Any:
         frame = self._data.to_frame(self._series_name()) if self._is_series else self._data
-        grown = frame.copy(deep=False)
+        grown = frame.copy(deep=not _copies_on_write())
         for name, column in columns.items():
             grown[name] = column.array  # a Series would be matched by its index
         return grown
@@ -145,7 +182,7 @@ class Table:
     def _with_polars(self, columns: Mapping[str, pd.Series[Any]]) -> Any:
         named = self._series_name()
         frame = self._data.alias(named).to_frame() if self._is_series else self._data
-        return frame.with_columns([_polars_series(*each) for each in columns.items()])
+        return frame.with_columns([polars_series(*each) for each in columns.items()])
 
     def _with_pyarrow(self, columns: Mapping[str, pd.Series[Any]]) -> Any:
         import pyarrow as pa
@@ -157,7 +194,14 @@ class Table:
             grown = (
                 grown.set_column(place, name, array) if there else grown.append_column(name, array)
             )
-        return grown.replace_schema_metadata(_with_dtypes(grown.schema, columns))
+        return grown.replace_schema_metadata(with_dtypes(grown.schema, columns))
+
+
+def _copies_on_write() -> bool:
+    """Whether a shallow copy is safe: always from pandas 3 on."""
+    import pandas as pd
+
+    return int(pd.__version__.split(".")[0]) >= 3 or pd.options.mode.copy_on_write is True
 
 
 def _read(data: Any) -> Any:
@@ -203,95 +247,12 @@ def _values(series: Any) -> list[Any]:
         values = [None if gone else value for value, gone in marked]
     if series.dtype.is_float():
         values = [None if value != value else value for value in values]
+    if str(series.dtype) == "Float32":  # 0.1 is no 0.10000000149011612
+        values = [None if value is None else _short(value) for value in values]
     return values
 
 
-def arrow_array(column: pd.Series[Any]) -> Any:
-    """A column as an Arrow array, its type the same whatever the values are.
+def _short(value: float) -> float:
+    from numpy import float32
 
-    Python objects become JSON text: Arrow would guess their type from those that are there.
-
-    Example:
-        >>> import pandas as pd
-        >>> str(arrow_array(pd.Series([None, None], dtype="string")).type)
-        'string'
-    """
-    import pyarrow as pa
-
-    if column.dtype == object:
-        return pa.array(_json_texts(column), pa.string())
-    array = pa.Array.from_pandas(column)
-    array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-    return array.cast(_widely_known(array.type))
-
-
-def _widely_known(type: Any) -> Any:
-    """The type with plain strings: some readers of Parquet do not know those of pandas."""
-    import pyarrow as pa
-
-    if pa.types.is_large_string(type):
-        return pa.string()
-    if pa.types.is_dictionary(type):
-        return pa.dictionary(type.index_type, _widely_known(type.value_type), type.ordered)
-    return type
-
-
-def _with_dtypes(schema: Any, columns: Mapping[str, pd.Series[Any]]) -> dict[bytes, Any]:
-    """The metadata by which pandas reads the columns as it wrote them, such as Int64 for int64.
-
-    Not those of Arrow memory, whose dtype pandas writes and then does not know.
-    """
-    import pandas as pd
-    import pyarrow as pa
-
-    simple = {
-        name: column.iloc[:0].reset_index(drop=True)
-        for name, column in columns.items()
-        if column.dtype != object and not isinstance(column.dtype, pd.ArrowDtype)
-    }
-    told = pa.Schema.from_pandas(pd.DataFrame(simple), preserve_index=False).pandas_metadata
-    own = schema.pandas_metadata or {**told, "index_columns": [], "columns": []}
-    kept = [each for each in own["columns"] if each["field_name"] not in columns]
-    merged = {**own, "columns": [*kept, *told["columns"]]}
-    return {**(schema.metadata or {}), b"pandas": json.dumps(merged).encode()}
-
-
-def _json_texts(column: pd.Series[Any]) -> list[str | None]:
-    return [
-        None if gone else json.dumps(value, ensure_ascii=False, default=str)
-        for value, gone in zip(column.tolist(), _missing(column), strict=True)
-    ]
-
-
-def _missing(column: pd.Series[Any]) -> list[bool]:
-    return [bool(gone) for gone in column.isna()]
-
-
-def _polars_series(name: str, column: pd.Series[Any]) -> Any:
-    import polars as pl
-
-    if column.dtype == object:
-        return pl.Series(name, _json_texts(column), dtype=pl.String)
-    dtype = _polars_dtype(column)
-    if dtype is None:
-        return pl.Series(name, pl.from_arrow(arrow_array(column)))
-    values = zip(column.tolist(), _missing(column), strict=True)
-    return pl.Series(name, [None if gone else value for value, gone in values], dtype=dtype)
-
-
-def _polars_dtype(column: pd.Series[Any]) -> Any:
-    """The polars dtype of what needs no pyarrow; None for structs, lists and what is rare."""
-    import polars as pl
-
-    if str(column.dtype) == "category":
-        kinds = {type(value) for value in column.cat.categories}
-        numbers = pl.Float64 if float in kinds else pl.Int64
-        return pl.Enum(column.cat.categories.tolist()) if kinds <= {str} else numbers
-    return {
-        "Int64": pl.Int64(),
-        "Float64": pl.Float64(),
-        "boolean": pl.Boolean(),
-        "string": pl.String(),
-        "datetime64[us, UTC]": pl.Datetime("us", "UTC"),
-        "datetime64[us]": pl.Datetime("us"),
-    }.get(str(column.dtype))
+    return float(str(float32(value)))

@@ -117,11 +117,23 @@ def _text(value: Any) -> str | None:
         return None
     if isinstance(value, datetime | date):
         return value.isoformat()
-    if hasattr(value, "tolist"):  # of numpy, alone or in an array
-        value = value.tolist()
-    if isinstance(value, list | tuple | dict):
+    value = _plain(value)
+    if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
+
+
+def _plain(value: Any) -> Any:
+    """The value without what only numpy knows, and mappings with names as keys."""
+    if hasattr(value, "tolist"):  # of numpy, alone or in an array
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {_text(key) or "": _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return value
 
 
 def _is_missing(value: Any) -> bool:
@@ -144,4 +156,5 @@ def _there(column: str, by_name: Mapping[str, object]) -> str:
     names = near or list(by_name)[:_NAMES_TOLD]
     more = ", …" if not near and len(by_name) > _NAMES_TOLD else ""
     which = "near it" if near else "there"
-    return f"and there is no such column; {which}: {', '.join(names)}{more}"
+    shown = [name if name == name.strip() else repr(name) for name in names]
+    return f"and there is no such column; {which}: {', '.join(shown)}{more}"

@@ -66,7 +66,7 @@ def _rows(parsed: argparse.Namespace) -> int:
         plan = ask_file(
             parsed.source,
             parsed.target,
-            parsed.prompt or _text(parsed.prompt_file),
+            _text(parsed.prompt_file) if parsed.prompt is None else parsed.prompt,
             TYPES[parsed.into] if parsed.into in TYPES else Path(parsed.into),
             model=parsed.model,
             system=parsed.system,

@@ -157,11 +157,14 @@ class Seats:
         deadline = time.monotonic() + STARTING_SECONDS
         asyncio.get_running_loop().set_exception_handler(_tell_unless_rendering)
         while True:
-            for kernel in self._kernels.list_kernel_ids():
-                if kernel not in self._taken:
-                    await ensure_async(self._kernels.shutdown_kernel(kernel, now=True))
+            # One that is asked to end, and not killed, while it starts leaves a traceback.
+            ending = [
+                ensure_async(self._kernels.shutdown_kernel(kernel, now=kernel not in self._taken))
+                for kernel in self._kernels.list_kernel_ids()
+            ]
             try:
-                await ensure_async(self._kernels.shutdown_all())
+                await asyncio.gather(*ending)
+                await ensure_async(self._kernels.shutdown_all(now=True))
             except HTTPError:  # one is starting at this moment, and can be ended once it runs
                 if time.monotonic() > deadline:
                     return  # it ends by itself when its server is gone
