@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from chat_magics.errors import StoreError
+from chat_magics.errors import StoreAway
 
 __all__ = ["file_lock", "try_file_lock"]
 
@@ -29,7 +29,7 @@ def file_lock(path: Path, *, timeout: float = 30.0) -> Iterator[None]:
         timeout: seconds to wait for who holds it.
 
     Raises:
-        StoreError: it was not free in time.
+        StoreAway: it was not free in time.
         OSError: the file cannot be made.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -67,7 +67,7 @@ def _wait_for(handle: int, path: Path, timeout: float) -> None:
     pause = 0.0005
     while not _try(handle):
         if time.monotonic() > deadline:
-            raise StoreError(
+            raise StoreAway(
                 f"Another process has held {path} for {timeout:g} s: end the kernel that hangs"
             )
         time.sleep(pause)

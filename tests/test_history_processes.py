@@ -12,6 +12,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from chat_magics.errors import StoreAway
 from chat_magics.file_lock import file_lock
 from chat_magics.history import History, process
 from chat_magics.history.exchange import now
@@ -112,6 +113,12 @@ def test_who_opens_a_file_waits_until_its_lock_is_free(path):
         assert not path.exists()
     opener.join()
     assert path.exists()
+
+
+def test_a_lock_that_stays_taken_is_a_history_that_is_away(path):
+    again = file_lock(lock_of(path), timeout=0.01)
+    with file_lock(lock_of(path)), pytest.raises(StoreAway, match="end the kernel that hangs"):
+        again.__enter__()
 
 
 WRITE = """

@@ -145,6 +145,26 @@ def test_a_session_that_is_closed_in_the_middle_keeps_every_answer(server, monke
         assert stored == {"complete": 5, "stopped": 2}
 
 
+def test_a_session_that_is_closed_while_answers_wait_for_the_database_keeps_them(server, away):
+    server.default = answering(lambda text: Hang() if text >= "row 3" else text)
+    with rows_session(server) as session:
+        asking = Asking(frame(9), session, concurrency=2)
+        server.until(lambda: server.held == 2)
+        until(lambda: len(session.history.exchanges(status="complete")) == 3)
+        away.set()
+        server.default = Hang()
+        server.release()
+        until(lambda: away.tries > 2)
+        back = threading.Timer(0.5, away.clear)
+        back.start()
+        session.close()
+        asking.join()
+        back.join()
+    with rows_session(server) as later:
+        stored = later.history.exchanges()["status"].value_counts().to_dict()
+        assert stored["complete"] == 5
+
+
 def test_rows_that_another_machine_took_for_dead_keep_their_answers(server, place, monkeypatch):
     server.default = answering(lambda text: Hang() if text >= "row 3" else text)
     with rows_session(server, history=place) as session:

@@ -121,8 +121,13 @@ class Keeper:
         async with self._writing:
             group, self._ended = self._ended, []
             self._come.clear()
-            if group:
+            if not group:
+                return
+            try:
                 await self._write(group)
+            except asyncio.CancelledError:  # the session ends: `close` writes it, once more perhaps
+                self._ended = [*group, *self._ended]
+                raise
 
     async def _write(self, group: Sequence[Answer]) -> None:
         await self._store([answer.record for answer in group])
@@ -158,15 +163,16 @@ class Keeper:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._hurry.wait(), PAUSE)
 
-    async def close(self, cut_off: str | None = None, *, hurried: bool = False) -> None:
+    def hurry(self) -> None:
+        """Waits no longer for a database that does not answer."""
+        self._hurry.set()
+
+    async def close(self, cut_off: str | None = None) -> None:
         """Writes what is left; of rows that were never sent nothing stays.
 
         Args:
             cut_off: what must be said of those that were sent and have no answer yet.
-            hurried: wait for no database that does not answer.
         """
-        if hurried:
-            self._hurry.set()
         self._closing.set()
         self._come.set()
         if self._task is not None:

@@ -71,6 +71,7 @@ class BatchRun(RowRun):
         super().stop(f"{why}{away}what came" if count else why)
 
     def _stop_at_once(self, reason: ChatError) -> None:
+        self._keeper.hurry()
         if self._task is not None:
             self._task.cancel()
 
@@ -103,7 +104,7 @@ class BatchRun(RowRun):
     async def _end(self) -> None:
         await self._away.close()
         self._show()
-        await self._keeper.close(_GOES_ON, hurried=self.reason is not None)
+        await self._keeper.close(_GOES_ON)
 
     # What goes out
 

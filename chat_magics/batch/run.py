@@ -245,7 +245,9 @@ class RowRun:
                 await self._work.run(min(most, len(jobs)))
         finally:
             self.reason = self.reason or self._work.reason
-            await keeper.close(hurried=self.reason is not None)
+            if self.reason is not None:
+                keeper.hurry()
+            await keeper.close()
             self.reason = self.reason or self._work.reason
 
     def _first(self) -> Exchange:
