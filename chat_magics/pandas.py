@@ -56,10 +56,7 @@ class RowsAccessor:
             ChatError: see `chat_magics.batch.ask`.
         """
         answered = ask(self._data, prompt, into, **how)
-        if (question := question_of(answered)) is not None:
-            asked = vars(self._data).setdefault(_ASKED, {})
-            asked.pop(question, None)  # so that the last one stands last
-            asked[question] = {"prompt": prompt, "into": into, **how}
+        self._note(answered, {"prompt": prompt, "into": into, **how})
         return answered
 
     def retry(self, out: Any, **how: Any) -> Any:
@@ -83,8 +80,19 @@ class RowsAccessor:
             raise InvalidRequest(
                 "nothing was asked of this frame yet: give the prompt and into as they were"
             )
-        session, progress = given.pop("session", None), given.pop("progress", True)
-        return FrameRows(self._data, How.of(**given), session, progress=progress).asked_again(out)
+        how = dict(given)
+        session, progress = how.pop("session", None), how.pop("progress", True)
+        rows = FrameRows(self._data, How.of(**how), session, progress=progress)
+        mended = rows.asked_again(out)
+        self._note(mended, given)
+        return mended
+
+    def _note(self, answered: Any, given: dict[str, Any]) -> None:
+        """Keeps what was given for a frame of answers; a plan is none."""
+        if (question := question_of(answered)) is not None:
+            asked = vars(self._data).setdefault(_ASKED, {})
+            asked.pop(question, None)  # so that the last one stands last
+            asked[question] = given
 
     def _as_asked(self, out: Any) -> dict[str, Any]:
         """What `ask` was given for `out`; the last of all where `out` does not tell."""

@@ -61,6 +61,12 @@ def test_each_result_is_asked_its_own_question_again(server: ChatServer, session
     mended = data.chat.retry(first)
     assert mended["first"].tolist() == ["to row 0", "now row 1", "to row 2"]
     assert [post.last for post in server.posts[before:]] == ["Classify: row 1"]
+    server.default = answering(failing)
+    other = data.chat.retry(first, model="other-model")
+    assert other["status"].tolist() == ["complete", "error", "complete"]
+    now(server)
+    assert data.chat.retry(other)["first"].tolist() == ["to row 0", "now row 1", "to row 2"]
+    assert server.bodies[-1]["model"] == "other-model"
 
 
 @pytest.mark.parametrize(

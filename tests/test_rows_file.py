@@ -55,8 +55,11 @@ def test_equal_prompts_of_several_blocks_are_asked_again_once(server, files, mon
         server.default = Reply("new")
         given = {"session": session, "progress": False, "refresh": True, "force": True}
         ask_file(source, target, PROMPT, **given)
-    assert len(server.posts) == 20
-    assert list(pd.read_parquet(target)["answer"]) == ["new"] * 30
+        assert len(server.posts) == 20
+        assert list(pd.read_parquet(target)["answer"]) == ["new"] * 30
+        server.default = Status(400)
+        ask_file(source, target, PROMPT, **given)
+        assert set(pd.read_parquet(target)["status"]) == {"error"}, "no old answer stands in"
 
 
 def test_a_run_that_ends_early_writes_nothing_and_is_taken_up(server, files):

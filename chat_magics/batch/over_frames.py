@@ -239,7 +239,8 @@ class FrameRows:
         again = frozenset(
             key for row, key in enumerate(keys) if key is not None and failed[row] != "stopped"
         )
-        wanted = {key: text for key, text in prompts.prompts.items() if key in set(keys)}
+        asked = set(keys)
+        wanted = {key: text for key, text in prompts.prompts.items() if key in asked}
         run = self._run(replace(self._how, again=again))
         outcomes = run.go(run.plan(prompts._replace(prompts=wanted)))
         kept: dict[str | int, Outcome] = {

@@ -269,8 +269,9 @@ class RowRun:
     def _deliver(self, answers: Sequence[Answer]) -> None:
         for answer in answers:
             outcome = self._outcomes[answer.key] = answer.outcome
-            self._answered += outcome.model is not None
-            self._known.answered(answer.key)
+            if outcome.model is not None:
+                self._answered += 1
+                self._known.answered(answer.key)
             self.totals.count(outcome)
             if answer.failure is not None:
                 self._log(answer.record, answer.failure)
