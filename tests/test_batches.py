@@ -85,7 +85,8 @@ def test_answers_are_fetched_by_their_ids(
 ) -> None:
     batch = submitted(client, tmp_path, "one", "two", "three")
     assert (batch.status, batch.label, batch.ended) == ("validating", "run", False)
-    assert batch.created == datetime.fromtimestamp(4_000_000_000, timezone.utc)
+    created = batches.batches[batch.id]["created_at"]
+    assert batch.created == datetime.fromtimestamp(created, timezone.utc)
     seen: list[str] = []
     batch = ended(client, batch.id, told=lambda each: seen.append(each.status))
     assert seen == ["in_progress", "completed"]
