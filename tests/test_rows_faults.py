@@ -171,7 +171,8 @@ def test_rows_that_another_machine_took_for_dead_keep_their_answers(server, plac
         asking = Asking(frame(9), session, concurrency=2)
         server.until(lambda: server.held == 2)
         until(lambda: len(session.history.exchanges(status="complete")) == 3)
-        database = create_engine(place if "://" in place else f"sqlite:///{place}")
+        url = place if "://" in place else f"sqlite:///{place}"
+        database = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
         with database.begin() as connection:
             long_ago = now() - timedelta(hours=2)
             waiting = update(table).where(table.c.status == "streaming")
