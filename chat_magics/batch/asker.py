@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import AnswerUnfit, ChatError, RateLimited, RateLimitReached
 from ..history import MISFIT, RowEnded
-from ..history.exchange import now
+from ..history.exchange import Status, now
 from ..messages import Completion, Usage
 from .outcome import Outcome, ended, refused, unfit
 
@@ -72,9 +72,9 @@ class Asker:
             value = question.shape.read(came.text)
         except AnswerUnfit as why:
             if came.finish_reason == "length":  # it would be cut once more
-                return self._cut(job, came, time.monotonic() - started)
+                return self._came(job, came, None, time.monotonic() - started, unread=True)
             return await self._once_more(job, came, why, started)
-        return self._fits(job, came, value, time.monotonic() - started)
+        return self._came(job, came, value, time.monotonic() - started)
 
     async def _once_more(
         self, job: Job, first: Completion, why: AnswerUnfit, started: float
@@ -90,14 +90,19 @@ class Asker:
             value = self._question.shape.read(came.text)
         except AnswerUnfit as still:
             if came.finish_reason == "length":
-                return self._cut(job, came, time.monotonic() - started)
+                return self._came(job, came, None, time.monotonic() - started, unread=True)
             return self._misfit(job, came, still, time.monotonic() - started)
-        return self._fits(job, came, value, time.monotonic() - started)
+        return self._came(job, came, value, time.monotonic() - started)
 
-    def _fits(self, job: Job, came: Completion, value: object, seconds: float) -> Answer:
+    def _came(
+        self, job: Job, came: Completion, value: object, seconds: float, *, unread: bool = False
+    ) -> Answer:
+        """The answer of a reply; `unread` where its end is missing, so that it cannot be read."""
         status, note = ended(came.finish_reason)
         cost = self._rates.cost(came.model, came.usage, came.wasted)
-        record = RowEnded(job.id, "complete", came, cost, came.attempts, seconds, None, None, now())
+        kept: Status = "error" if unread else "complete"
+        kind, why = (MISFIT, note) if unread else (None, None)
+        record = RowEnded(job.id, kept, came, cost, came.attempts, seconds, kind, why, now())
         outcome = Outcome(
             status, value, note, came.model, *_tokens(came), cost, seconds, came.attempts
         )
@@ -109,16 +114,6 @@ class Asker:
         record = RowEnded(job.id, "complete", found, 0.0, 0, 0.0, None, None, now())
         tokens = found.usage.prompt_tokens, found.usage.completion_tokens
         outcome = Outcome(status, found.text, note, found.model, *tokens, 0.0, 0.0, 0, cached=True)
-        return Answer(job.key, outcome, record)
-
-    def _cut(self, job: Job, came: Completion, seconds: float) -> Answer:
-        """An answer that does not fit because its end is missing."""
-        status, note = ended(came.finish_reason)
-        cost = self._rates.cost(came.model, came.usage, came.wasted)
-        record = RowEnded(job.id, "error", came, cost, came.attempts, seconds, MISFIT, note, now())
-        outcome = Outcome(
-            status, None, note, came.model, *_tokens(came), cost, seconds, came.attempts
-        )
         return Answer(job.key, outcome, record)
 
     def _misfit(self, job: Job, came: Completion, why: ChatError, seconds: float) -> Answer:
