@@ -70,10 +70,13 @@ class RedisStore:
         return link_to(self._url).call(action)
 
     def _pages(self) -> Iterator[list[bytes]]:
-        """All our keys, some at a time."""
+        """All our keys, some at a time; each once, though a SCAN may name one again."""
         pattern, cursor = f"{_literally(self._prefix)}*", 0
+        seen: set[bytes] = set()
         while True:
-            cursor, page = self._call(partial(_scan, pattern, cursor))
+            cursor, found = self._call(partial(_scan, pattern, cursor))
+            page = list(set(found) - seen)
+            seen.update(page)
             if page:
                 yield page
             if not cursor:

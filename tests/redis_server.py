@@ -127,8 +127,8 @@ class RedisServer(Closing):
         return redis.Redis.from_url(self.url, socket_timeout=240)
 
     def held(self) -> list[str]:
-        """All keys there are."""
-        return sorted(key.decode() for key in self.client().scan_iter())
+        """All keys there are; a SCAN may name one twice."""
+        return sorted(key.decode() for key in set(self.client().scan_iter()))
 
     def until(self, condition: Callable[[], bool], timeout: float = 240.0) -> None:
         """Waits until a condition holds; one that fails does not."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chat_magics import cache_redis
 from chat_magics.cache import CompletionCache
 from chat_magics.cache_redis import RedisStore
+from chat_magics.cache_store import StoreStats
 from chat_magics.messages import ChatRequest, Completion, Message
 from tests.redis_fixtures import is_back
 from tests.redis_server import NEEDS_REDIS, RedisServer
@@ -58,6 +62,36 @@ def test_what_is_cleared_and_counted_is_ours_alone(redis: RedisServer) -> None:
     assert stats.size_bytes > 1_200 * 100
     assert cache.clear() == 1_200
     assert redis.held() == sorted(others)
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_a_table_that_shrinks_meanwhile_makes_no_entry_count_twice(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, client = RedisStore(redis.url), redis.client()
+    for number in range(1_200):
+        store.set(str(number), b"value", 60)
+    others, sizes = {f"other:{number}": b"" for number in range(40_000)}, cache_redis._sizes
+
+    def table() -> int:
+        return int(client.memory_stats()["db.0"]["overhead.hashtable.main"])
+
+    def shrink_after(pages: int) -> Callable[[list[bytes], Any], list[int]]:
+        left = iter(range(pages, -1_000, -1))
+
+        def looked_at(keys: list[bytes], link: Any) -> list[int]:
+            if next(left) == 0:
+                before = table()
+                client.delete(*others)
+                redis.until(lambda: table() < before / 4)
+            return sizes(keys, link)
+
+        return looked_at
+
+    for pages in range(1, 12):
+        client.mset(others)
+        monkeypatch.setattr(cache_redis, "_sizes", shrink_after(pages))
+        assert store.stats() == StoreStats(1_200, 1_200 * len(b"value"))
 
 
 @pytest.mark.usefixtures("unhurried")
