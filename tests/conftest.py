@@ -23,6 +23,7 @@ __all__ = [
     "model",
     "place",
     "postgres",
+    "priced",
     "redis",
     "server",
     "shell",
@@ -53,6 +54,16 @@ def server() -> Iterator[ChatServer]:
     with ChatServer() as started:
         yield started
     assert started.violations == []
+
+
+@pytest.fixture
+def priced(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Settings that lead to the tests' server by a proxy: elsewhere than here a model has a price.
+
+    What a server on one's own machine costs is not known.
+    """
+    monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
+    return {"base_url": "http://models.example/v1", "model": "gpt-4o-mini"}
 
 
 @pytest.fixture

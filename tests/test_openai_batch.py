@@ -524,6 +524,23 @@ def test_a_file_that_was_left_is_taken_up_block_by_block(
     assert pd.read_parquet(tmp_path / "out")["status"].eq("complete").sum() == 9
 
 
+def test_a_retry_of_a_file_submits_what_did_not_fit_and_takes_no_old_answer_for_it(
+    server: ChatServer, batches: BatchServer, session: Session, tmp_path: Path
+) -> None:
+    batches.reply = answering(lambda text: "who knows" if text == "row 3" else "low")
+    server.default = Reply("who knows")
+    given = {**files_given(tmp_path, session), "into": Literal["low", "high"]}
+    ask_file(**given)
+    assert pd.read_parquet(tmp_path / "out")["status"].value_counts()["error"] == 1
+    batches.reply = lambda request: Reply("high")
+    ask_file(**given, retry=True, force=True)
+    assert counts(batches) == [9, 1]
+    assert pd.read_parquet(tmp_path / "out")["answer"].value_counts().to_dict() == {
+        "low": 8,
+        "high": 1,
+    }
+
+
 @pytest.mark.npm
 def test_a_server_that_others_wrote_answers_rows(tmp_path: Path) -> None:
     with aimock(tmp_path, FIXTURE) as server:

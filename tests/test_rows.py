@@ -248,16 +248,6 @@ def test_the_budgets_of_the_settings_hold_for_rows(server):
         assert set(out["status"]) == {"complete", "stopped"}
 
 
-@pytest.fixture
-def priced(server, monkeypatch):
-    """Settings that lead to the tests' server by a proxy: elsewhere than here a model has a price.
-
-    What a server on one's own machine costs is not known.
-    """
-    monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
-    return {"base_url": "http://models.example/v1", "model": "gpt-4o-mini"}
-
-
 def test_rows_share_the_cache_and_the_request_of_a_cell(server, session):
     Conversation(session=session).ask("Classify: row 0").wait()
     out = asked(frame(2), session)

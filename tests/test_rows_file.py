@@ -138,3 +138,36 @@ def test_a_wrong_column_is_told_before_anything(server, files):
     with rows_session(server) as session, pytest.raises(InvalidRequest, match="near it: text"):
         ask_file(*files, "{{txt}}", session=session, progress=False)
     assert not server.requests
+
+
+@pytest.mark.parametrize("max_cost", [None, 1.0])
+def test_a_retry_asks_what_did_not_fit_or_was_cut_once_more_and_nothing_else(
+    server, files, monkeypatch, priced, max_cost
+):
+    monkeypatch.setattr("chat_magics.batch.over_files.rows_at_a_time", lambda how: 10)
+    source, target = files
+    pd.concat([frame(10)] * 3).to_parquet(source)
+    asked = {f"row {number}" for number in range(10)}
+    replies = {"row 3": Reply("none"), "row 5": Reply("[1", finish_reason="length")}
+    server.default = answering(lambda text: replies.get(text, "[1]" if text in asked else "none"))
+    given = {"into": list[int], "progress": False, "concurrency": 1, "max_cost": max_cost}
+    with rows_session(server, **priced) as session:
+        ask_file(source, target, PROMPT, session=session, **given)
+        statuses = ["complete"] * 3 + ["error", "complete", "cut"] + ["complete"] * 4
+        assert list(pd.read_parquet(target)["status"]) == statuses * 3
+    server.default = Reply("[2]")
+    before = len(server.posts)
+    with rows_session(server, **priced) as session:
+        ask_file(source, target, PROMPT, session=session, force=True, **given)
+        assert len(server.posts) == before
+        plan = ask_file(source, target, PROMPT, session=session, retry=True, dry_run=True, **given)
+        assert (plan.distinct, plan.to_ask) == (10, 2)
+        ask_file(source, target, PROMPT, session=session, retry=True, force=True, **given)
+        assert len(server.posts) == before + 2
+        ask_file(source, target, PROMPT, session=session, retry=True, force=True, **given)
+        assert len(server.posts) == before + 2
+    out = pd.read_parquet(target)
+    assert set(out["status"]) == {"complete"}
+    assert [list(each) for each in out["answer"]] == [
+        [2] if row in (3, 5) else [1] for row in (*range(10),) * 3
+    ]

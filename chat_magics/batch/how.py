@@ -35,6 +35,7 @@ class How:
         concurrency: requests under way at a time, 1 to 1,000.
         max_cost: US dollars that the run may spend; None for any.
         refresh: ask even what was answered before; the new answers count from then on.
+        retry: ask again what has no whole answer: a reply that did not fit, or that was cut.
         again: keys of prompts to ask again though they were answered.
         engine: where requests are sent from: None for here, see `check_engine`.
 
@@ -55,6 +56,7 @@ class How:
     concurrency: int = 16
     max_cost: float | None = None
     refresh: bool = False
+    retry: bool = False
     again: frozenset[str] = frozenset()
     engine: Engine = None
 

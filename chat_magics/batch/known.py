@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from ..errors import AnswerUnfit
-from .outcome import Outcome, of_history
+from .outcome import FAILED, Outcome, of_history
 
 if TYPE_CHECKING:
     from ..conversation import Session
@@ -30,11 +31,16 @@ class Known:
         self._question = question
         self._how = how
         self._fresh: set[bytes] = set()
+        self._failed: set[str] = set()
 
     def answered(self, key: str) -> None:
         """Notes that a prompt was answered now: a later block of this run finds that."""
-        if self._how.refresh:
+        if self._how.refresh or key in self._failed:
             self._fresh.add(_digest(key))
+
+    def unwanted(self, keys: Set[str]) -> Set[str]:
+        """Of these keys, those whose earlier answers do not count."""
+        return keys if self._how.refresh else keys & (self._how.again | self._failed)
 
     def outcomes(self, asked: Asked) -> dict[str | int, Outcome]:
         """The outcomes of prompts that were answered before, by their keys."""
@@ -46,9 +52,13 @@ class Known:
         found: dict[str | int, Outcome] = {}
         for key, answer in answers.items():
             try:
-                found[key] = of_history(answer, self._question.shape)
+                outcome = of_history(answer, self._question.shape)
             except AnswerUnfit:  # another release read it; it is asked again
                 continue
+            if self._how.retry and outcome.status in FAILED and _digest(key) not in self._fresh:
+                self._failed.add(key)
+            else:
+                found[key] = outcome
         return found
 
     def cached(self, jobs: list[Job]) -> list[Job]:
@@ -60,8 +70,9 @@ class Known:
             return jobs
         if not cache.remote and not cache.stats().entries:
             return jobs  # a look for each would take longer
-        again = self._how.again
-        found = cache.get_keys([job.key for job in jobs if job.key not in again])
+        keys = [job.key for job in jobs]
+        unwanted = self.unwanted(set(keys))
+        found = cache.get_keys([key for key in keys if key not in unwanted])
         return [job._replace(found=found.get(job.key)) for job in jobs]
 
 

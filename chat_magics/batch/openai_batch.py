@@ -142,7 +142,7 @@ class BatchRun(RowRun):
 
     async def _answered_since(self, keys: set[str], created: datetime) -> set[str]:
         """Which of the keys have an answer that is newer than a batch, and not wanted any more."""
-        unwanted = keys if self._how.refresh else keys & self._how.again
+        unwanted = self._known.unwanted(keys)
         if not unwanted:
             return set()
         answers = await self._session.store(lambda history: history.row_answers(unwanted))

@@ -8,11 +8,14 @@ from ..errors import ChatError
 from ..history import RowAnswer
 from .shape import Shape
 
-__all__ = ["Outcome", "RowStatus", "ended", "not_asked", "of_history", "refused", "unfit"]
+__all__ = ["FAILED", "Outcome", "RowStatus", "ended", "not_asked", "of_history", "refused", "unfit"]
 
 RowStatus = Literal["complete", "cut", "error", "missing", "stopped"]
 """`cut`: a limit of tokens ended the reply; `missing`: a value of the row is, so it was not asked;
 `stopped`: the run ended before it was answered."""
+
+FAILED: frozenset[RowStatus] = frozenset({"error", "stopped", "cut"})
+"""What `retry` asks again."""
 
 _LONGEST_REPLY = 300
 """Characters of a reply that did not fit, as they stand beside the reason; history has all."""

@@ -45,6 +45,7 @@ def ask_file(
     max_cost: float | None = None,
     dry_run: bool = False,
     refresh: bool = False,
+    retry: bool = False,
     engine: Engine = None,
     force: bool = False,
     progress: bool = True,
@@ -69,6 +70,7 @@ def ask_file(
         max_cost: see `ask`; to know the price, all rows are looked at before the first is asked.
         dry_run: see `ask`.
         refresh: see `ask`.
+        retry: ask again what has no whole answer yet: replies that did not fit, or were cut.
         engine: see `ask`; by `openai-batch` batches of 50,000 rows are at the server, eight at a
             time.
         force: replace a target that is there.
@@ -93,6 +95,7 @@ def ask_file(
         concurrency=concurrency,
         max_cost=max_cost,
         refresh=refresh,
+        retry=retry,
         engine=engine,
     )
     rows = ParquetRows(source)

@@ -10,7 +10,7 @@ from ..conversation import Session
 from ..errors import InvalidRequest
 from .engines import Engine
 from .how import How
-from .outcome import Outcome
+from .outcome import FAILED, Outcome
 from .question import Asked, ready
 from .result import marked, names_in, of_rows, renamed, run_columns
 from .run import RowRun
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from .plan import RowsPlan
 
 __all__ = ["FrameRows", "ask", "retry"]
-
-_FAILED = ("error", "stopped", "cut")
 
 
 def ask(
@@ -274,7 +272,7 @@ class FrameRows:
         """The places of the rows that are to be asked again, and their status."""
         status = self._names["status"]
         rows = (row for block in table.blocks(columns=[status]) for row in block)
-        return {place: row[status] for place, row in enumerate(rows) if row[status] in _FAILED}
+        return {place: row[status] for place, row in enumerate(rows) if row[status] in FAILED}
 
     def _tell(self, run: RowRun) -> None:
         if told := renamed(self._names):

@@ -22,6 +22,7 @@ _PLAIN = {
 _SWITCHES = {
     "--dry-run": "tell what would be asked, and its price",
     "--refresh": "ask what was answered before as well",
+    "--retry": "ask again what was cut, and what did not fit",
     "--force": "replace a target that is there",
 }
 
@@ -76,6 +77,7 @@ def _rows(parsed: argparse.Namespace) -> int:
             max_cost=parsed.max_cost,
             dry_run=parsed.dry_run,
             refresh=parsed.refresh,
+            retry=parsed.retry,
             engine=parsed.engine,
             force=parsed.force,
             session=session,
