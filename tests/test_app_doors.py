@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 
 from chat_magics.server.notices import notices
 from tests.app_browser import Browser, message
+from tests.app_page import kernel_process
 from tests.app_people import App, app_on
 
 TOKEN = "let-me-in-0123456789"
@@ -297,3 +298,20 @@ def test_a_page_ends_its_kernel_and_no_form_without_its_cookie_does(app: App, ad
     ada.cookies["_xsrf"] = xsrf
     assert ada.submit(f"/voila/api/shutdown/{kernel}").status == 204
     assert ada.get(f"/api/kernels/{kernel}").status == 404
+
+
+def test_a_page_that_goes_while_its_kernel_is_asked_is_no_fault(app: App, ada: Browser) -> None:
+    kernel = ada.open_page()
+    process = kernel_process(app.server, kernel)
+    process.suspend()
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec_WebSocket_Version": "13"}
+    path = f"/api/kernels/{kernel}/channels"
+    ada.sent("GET", path, Sec_WebSocket_Key="x" * 22 + "==", **upgrade).close()
+    for _ in range(20):  # the server turns to other things, and sees meanwhile who has gone
+        assert ada.get("/login").status in (200, 302)
+    process.resume()
+    with ada.socket(kernel) as socket:
+        socket.send(message("kernel_info_request", {}))
+        while json.loads(socket.recv(240))["msg_type"] != "kernel_info_reply":
+            pass
+    assert "Traceback" not in app.server.log

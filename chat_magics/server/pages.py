@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from jupyter_core.utils import ensure_async
 from jupyter_server.services.kernels.handlers import KernelHandler
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import Finish, HTTPError, RequestHandler
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
 from voila.static_file_handler import MultiStaticFileHandler, TemplateStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
@@ -147,6 +147,8 @@ class _Channels(_OfItsOwner, VoilaKernelWebsocketHandler):  # type: ignore[misc]
     async def pre_get(self) -> None:
         self.check_owner(self.kernel_id)
         await super().pre_get()
+        if self.connection is None:
+            raise Finish  # the page has gone while its kernel was asked
 
     def get_websocket_protocol(self) -> Any:
         """Tornado's, without pings of its own: it takes the milliseconds of Jupyter's for seconds.
