@@ -16,7 +16,7 @@ from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
-__all__ = ["LONGEST_SLEEP", "LoopThread"]
+__all__ = ["LONGEST_SLEEP", "LoopThread", "at_exit"]
 
 LONGEST_SLEEP = 0.5
 """Seconds of one blocking wait."""
@@ -68,7 +68,7 @@ class LoopThread:
         # For who never closes it: when nobody has it any more, and when the process ends.
         self._let_go = weakref.finalize(self, _let_go, loop, self._closing, os.getpid())
         self._let_go.atexit = False
-        _at_exit(partial(_close_if_alive, weakref.ref(self)))
+        at_exit(partial(_close_if_alive, weakref.ref(self)))
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Starts work on the loop; the future's `cancel` stops it at once."""
@@ -138,7 +138,7 @@ class _Interruptible(Generic[T]):
             self._task.cancel()
 
 
-def _at_exit(close: Callable[[], None]) -> None:
+def at_exit(close: Callable[[], None]) -> None:
     """Has this called when the process ends, while what came of a reply can still be stored.
 
     Executors take no more work when `atexit` begins. They close by the hook of `threading` that is

@@ -94,6 +94,10 @@ class AppServer(Closing):
         threading.Thread(target=self._process.stdout.read, daemon=True).start()
         return self
 
+    def is_ready(self) -> bool:
+        """Whether it says that it can be used."""
+        return self.get("readyz").status == 200
+
     def close(self) -> None:
         """Ends it as a person does, by Ctrl-C."""
         self.stop(signal.SIGINT)

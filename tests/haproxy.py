@@ -130,6 +130,8 @@ def replicas(
             list(side_by_side.map(AppServer.start, servers))
         for server in servers:
             stack.push(server)
+        for server in servers:  # haproxy takes those for well that it has not looked at yet
+            server.until(server.is_ready)
         ports = [int(urlsplit(server.url).port or 0) for server in servers]
         yield Replicas(servers, stack.enter_context(HaProxy(folder, ports)))
         assert "Traceback" not in "".join(server.log for server in servers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.app_page import AppPage, free_port, kernel_process, serving, visiting
+from tests.app_page import LONG, AppPage, free_port, kernel_process, serving, visiting, visitor
 from tests.app_server import AppServer
 from tests.chat_server import ChatServer, Reply
 
@@ -118,12 +119,29 @@ def _sessions(app: AppServer, *arguments: str) -> str:
     ).stdout
 
 
+def test_a_page_whose_kernel_ends_before_it_is_shown_says_what_to_do(
+    browser: Browser, app: AppServer
+) -> None:
+    with visitor(browser) as person:
+        page = person.new_page()
+        page.route("**/*.js*", lambda route: None)  # they come when this is taken back
+        got = page.goto(app.url, wait_until="commit")
+        assert got is not None
+        found = re.search(r'"kernelId": "([0-9a-f-]{36})"', got.text())
+        assert found is not None
+        kernel_process(app, found[1]).kill()
+        asked = f"{app.url}api/kernels/{found[1]}"
+        app.until(lambda: person.request.get(asked).status == 404)
+        page.unroute_all()
+        expect(page.get_by_text("Load the page again")).to_be_visible(timeout=LONG)
+
+
 def test_a_page_that_does_nothing_for_long_is_ended_and_says_so(
     tmp_path_factory: pytest.TempPathFactory, browser: Browser, model: ChatServer
 ) -> None:
     folder = tmp_path_factory.mktemp("idle")
     with (
-        serving(folder, model, "--idle-minutes", "0.05", "--preheated", "0") as app,
+        serving(folder, model, "--idle-minutes", "0.3", "--preheated", "0") as app,
         visiting(browser, app, troubled=True) as page,
     ):
         kernel = kernel_process(app, page.kernel)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -359,3 +362,23 @@ def test_the_still_copy_holds_the_newest_rows_within_its_bytes() -> None:
     data = StillTranscript(transcript)._data()
     assert "6 earlier exchanges are in the history" in data["text/html"]
     assert data["text/plain"] == "> Q6\n\n> Q7\n\n> Q8"
+
+
+def test_a_script_that_ends_while_its_panel_is_being_filled_prints_nothing() -> None:
+    code = """
+        import time
+        from concurrent.futures import thread
+        from chat_widgets import ChatPanel
+        from chat_widgets.stage import Stage
+
+        def learn(stage, learn=Stage._learn):
+            while not thread._shutdown:
+                time.sleep(0.01)
+            learn(stage)
+
+        Stage._learn = learn
+        ChatPanel(base_url="demo", history="sqlite://")
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

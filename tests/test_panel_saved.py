@@ -70,6 +70,7 @@ def test_converted_to_html_it_shows_the_conversation_and_asks_nobody(
         sheet.page.goto((lab.folder / "saved.html").as_uri())
         expect(sheet.page.locator(f"{STILL} strong")).to_have_text("left join")
         expect(sheet.page.locator(f"{STILL} .chat-magics-caption")).to_contain_text("test-model")
+        expect(sheet.page.get_by_text("ChatPanel(children")).to_have_count(0)
         sheet.outside.clear()  # nbconvert's own page asks for require.js and MathJax
 
 

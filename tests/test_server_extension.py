@@ -189,7 +189,7 @@ def test_in_plain_jupyterlab_the_notebook_shows_the_panel(browser: Browser, lab:
 @pytest.mark.browser
 def test_an_idle_page_is_ended_and_offers_to_go_on(browser: Browser, tmp_path: Path) -> None:
     with (
-        lab_in(tmp_path, CHAT_MAGICS_SERVE_IDLE_MINUTES="0.1") as lab,
+        lab_in(tmp_path, CHAT_MAGICS_SERVE_IDLE_MINUTES="0.3") as lab,
         page_of(browser) as sheet,
     ):
         sheet.page.goto(f"{lab.url}/voila/render/notebooks/app.ipynb")

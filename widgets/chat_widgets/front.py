@@ -11,7 +11,7 @@ import json
 import os
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ipywidgets import VBox
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .visitor import Visitor
 
 __all__ = ["Front"]
+
+NOT_SHOWN = "This session ended before the page was ready. Load the page again."
 
 AGAIN_SECONDS = 3.0
 """Until a panel that could not be made, since the history is away, is tried again."""
@@ -63,6 +65,11 @@ class Front(VBox):
             for name, value in told.items():
                 front.transcript.set_trait(name, value)
         return front
+
+    def _repr_mimebundle_(self, **given: Any) -> dict[str, Any]:
+        """What the page shows as the panel; where it cannot, it says what to do."""
+        shown = super()._repr_mimebundle_(**given)
+        return {**shown, "text/plain": NOT_SHOWN}
 
     def wake(self) -> None:
         """Makes the panel, where it is not there yet.

@@ -128,6 +128,11 @@ class ChatPanel(VBox):
             docked[:] = [cls()]
         display(docked[0])  # type: ignore[no-untyped-call]
 
+    def _repr_mimebundle_(self, **given: Any) -> dict[str, Any]:
+        """What a page shows as the panel; where it cannot, it says what to do."""
+        shown = super()._repr_mimebundle_(**given)
+        return {**shown, "text/plain": "Chat panel: run this cell to use it."}
+
     def _ipython_display_(self) -> None:
         """The panel, and for where no kernel is a transcript that stays as it is."""
         display(self._repr_mimebundle_(), raw=True)  # type: ignore[no-untyped-call]

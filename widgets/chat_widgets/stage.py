@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from chat_magics.errors import StoreAway
+from chat_magics.loop import at_exit
 
 from .live import LiveReply
 from .rows import Row, families, files_shown, row_of
@@ -68,6 +69,7 @@ class Stage:
         # Weak: a conversation outlives its panels.
         changed = weakref.WeakMethod(self._changed)
         self._unwatch = conversation.watch(lambda change: (method := changed()) and method(change))
+        _STAGES.add(self)
         self._soon(self._open)
 
     def leave(self) -> None:
@@ -117,6 +119,8 @@ class Stage:
             later.daemon = True
             later.start()
         except Exception as error:  # noqa: BLE001 - the thread goes on, and the person is told
+            if self._left:
+                return  # what it was in the middle of was closed meanwhile
             _log.exception("the panel cannot show a change")
             self._transcript.notice(f"The panel cannot show a change: {error}")
 
@@ -267,3 +271,14 @@ class Stage:
     def by_id(self) -> Mapping[str, Exchange]:
         """All that is known of this conversation."""
         return dict(self._known)
+
+
+_STAGES: weakref.WeakSet[Stage] = weakref.WeakSet()
+
+
+def _leave_all() -> None:
+    for stage in list(_STAGES):
+        stage.leave()
+
+
+at_exit(_leave_all)  # such as of a script: what they stand on closes then
