@@ -43,7 +43,7 @@ def _say(front: Front, **message: Any) -> list[dict[str, Any]]:
     front.transcript.send = lambda content, buffers=None: heard.append(dict(content))
     front.transcript._take(front.transcript, {"type": "ready"}, [])
     front.transcript._take(front.transcript, message, [])
-    return heard
+    return [{name: part for name, part in each.items() if name != "n"} for each in heard]
 
 
 def test_a_page_that_is_only_open_loads_nothing_heavy() -> None:

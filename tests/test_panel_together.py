@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -164,6 +165,43 @@ def test_a_websocket_that_is_cut_comes_back_with_all_that_was_said(
         expect(panel.row("Go on").locator(".ct-reply")).to_have_text("First words and the rest")
         panel.asked("After the cut")
         panel.sheet.errors.clear()  # JupyterLab's own words about its connection
+
+
+@pytest.mark.parametrize("lost", ["delta", "row", "settled", "busy"])
+def test_what_was_said_while_nothing_came_through_is_asked_for(
+    browser: Browser, lab: Lab, model: ChatServer, lost: str
+) -> None:
+    dropped: list[str | bytes] = []
+    wanted = threading.Event()
+
+    def through(route: WebSocketRoute) -> None:
+        def passed(message: str | bytes) -> None:
+            raw = message if isinstance(message, bytes) else message.encode()
+            if wanted.is_set() and f'"type":"{lost}"'.encode() in raw.replace(b'": ', b'":'):
+                dropped.append(message)
+            else:
+                route.send(message)
+
+        route.connect_to_server().on_message(passed)
+
+    with panel_in(browser, lab, f"lost_{lost}") as panel:
+        panel.save()
+        panel.page.route_web_socket(re.compile("/channels"), through)
+        panel.page.goto(f"{lab.url}/doc/tree/lost_{lost}.ipynb")
+        kernel_ready(panel.page)
+        _streaming(panel, model)
+        wanted.set()
+        model.release()
+        model.until(lambda: model.held == 0)
+        row = panel.row("Go on")
+        if lost == "row":
+            panel.ask("Asked meanwhile")
+        while not dropped:
+            panel.page.wait_for_timeout(50)
+        wanted.clear()
+        expect(row.locator(".ct-reply")).to_have_text("First words and the rest")
+        panel.ended(row)
+        panel.asked("After it")
 
 
 def test_two_tabs_show_the_same_and_both_can_ask(

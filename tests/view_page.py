@@ -60,7 +60,8 @@ const model = (context) => ({
 const fire = (name, ...details) =>
   [...handlers].filter((one) => one.name === name).forEach((one) => one.act(...details));
 window.said = [];
-window.tell = (message, buffers = []) => fire("msg:custom", message,
+window.told = 0;
+window.tell = (message, buffers = []) => fire("msg:custom", { n: ++window.told, ...message },
   buffers.map((text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer));
 window.setTrait = (name, value) => { window.traits[name] = value; fire(`change:${name}`); };
 window.fire = fire;

@@ -1,7 +1,9 @@
 """Transcript: the one view of prompts, replies and the prompt box, and what it and we say.
 
 The view keeps what it was sent for as long as its page lives; a page that is loaded anew says
-`ready` and is sent everything. All that is shown as HTML was made safe in Python; all else is text.
+`ready` and is sent everything. So does one that finds a number missing among the messages: what is
+said while a connection is being cut is lost. All that is shown as HTML was made safe in Python; all
+else is text.
 """
 
 from __future__ import annotations
@@ -67,6 +69,7 @@ class Transcript(anywidget.AnyWidget):
         self._queued = 0
         self._font_is_sent = False
         self._is_seen = False
+        self._told = 0
         self._unseen = ""
         self._offered: list[str] = []
         self.on_msg(self._take)
@@ -263,4 +266,6 @@ class Transcript(anywidget.AnyWidget):
             self._tell("font", [MATH_FONT.read_bytes()])
 
     def _tell(self, type: str, buffers: Sequence[bytes] = (), /, **content: Any) -> None:
-        self.send({"type": type, **content}, list(buffers))
+        with self._telling:
+            self._told += 1
+            self.send({"type": type, "n": self._told, **content}, list(buffers))

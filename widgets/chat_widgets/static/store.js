@@ -13,6 +13,7 @@ export const SILENCE = 5000;
 export class Store {
   #views = new Set();
   #heard = Date.now();
+  #last = 0; // number of the last message
   #unseen = ""; // a notice that came before there was a view
 
   /** @param {(message: object, buffers?: ArrayBuffer[]) => void} say to the kernel. */
@@ -40,15 +41,16 @@ export class Store {
     return this.order.map((id) => this.rows.get(id));
   }
 
-  /** Takes a message of the kernel; returns false where its type is none of the store's. */
+  /** Takes a message of the kernel, where it is one of the store's; those before it may be lost. */
   take(message) {
     this.#heard = Date.now();
-    const take = this.#kinds[message.type];
-    if (take) take(message);
-    return Boolean(take);
+    const isMissing = this.known && message.n !== this.#last + 1;
+    this.#last = message.n;
+    this.#kinds[message.type]?.(message);
+    if (isMissing && message.type !== "snapshot") this.#askAll();
   }
 
-  /** Asks after a reply that is silent: where a connection was cut, its messages may be lost. */
+  /** Asks after a reply that is silent: where a connection was cut, its last messages may be lost. */
   askAfter() {
     const row = this.rows.get(this.busy);
     if (!row || Date.now() - this.#heard < SILENCE) return;

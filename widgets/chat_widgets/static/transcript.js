@@ -253,8 +253,8 @@ function initialize({ model }) {
   ROOMS.set(uid, { store, drafts, visit });
   model.on("msg:custom", (message, buffers) => {
     if (message.type === "font") addMathFont(buffers[0]);
-    else if (message.type === "download") download(message.name, message.mime, buffers[0]);
-    else store.take(message);
+    if (message.type === "download") download(message.name, message.mime, buffers[0]);
+    store.take(message);
     if (visit && message.type !== "delta") visit.showAddress();
   });
   store.say({ type: "ready" });
