@@ -73,7 +73,11 @@ class Lab(Closing):
     def close(self) -> None:
         """Ends it, and its kernels."""
         os.killpg(self._process.pid, signal.SIGTERM)
-        self._process.wait(timeout=240)
+        try:
+            self._process.wait(timeout=60)
+        except subprocess.TimeoutExpired:  # it left a thread of anyio behind, which never ends
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
         self._log.close()
 
     @property

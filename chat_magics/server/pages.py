@@ -7,6 +7,7 @@ knows a kernel's id talk to it.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -176,8 +177,18 @@ class _Channels(_OfItsOwner, VoilaKernelWebsocketHandler):  # type: ignore[misc]
         if isinstance(message, bytes) and self.selected_subprotocol != V1:
             # Voilà reads it as of the newer protocol, which counts parts in twice as many bytes:
             # the server would be busy for years. No code is in it: that comes without buffers.
-            return super(VoilaKernelWebsocketHandler, self).write_message(message, binary)
-        return super().write_message(message, binary)
+            sent = super(VoilaKernelWebsocketHandler, self).write_message(message, binary)
+        else:
+            sent = super().write_message(message, binary)
+        if sent is not None:
+            sent.add_done_callback(_look_at)
+        return sent
+
+
+def _look_at(sent: asyncio.Future[None]) -> None:
+    """Takes note of how it ended: nobody waits for it, and a page may go in the middle."""
+    if not sent.cancelled():
+        sent.exception()
 
 
 class _End(_OfItsOwner, VoilaShutdownKernelHandler):  # type: ignore[misc]
