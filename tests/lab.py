@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -78,6 +79,7 @@ class Lab(Closing):
         except subprocess.TimeoutExpired:  # it left a thread of anyio behind, which never ends
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+            warnings.warn(f"JupyterLab did not end by itself: {self._log.name}", stacklevel=2)
         self._log.close()
 
     @property
